@@ -1,0 +1,2 @@
+//! The `podmender` program.
+fn main() {}

@@ -1,0 +1,2 @@
+//! The local cluster and the chaos scenarios.
+fn main() {}
