@@ -1,1 +1,23 @@
-//! Everything that decides.
+//! Everything that decides in Podmender.
+//!
+//! Pure: no async, no clock, no Kubernetes client. The same inputs and `now` give the same [`plan::Plan`].
+//!
+//! # The decision ladder
+//! First match wins: paused, frozen, out of scope, storm, budget, cooldown, approval, remediate. Each rung names its
+//! [`decide::Reason`]; whoever reads an incident can tell which rung held it, and what would have to change.
+
+pub mod approval;
+pub mod audit;
+pub mod bounds;
+pub mod decide;
+pub mod diagnose;
+pub mod freeze;
+pub mod incident;
+pub mod ledger;
+pub mod observation;
+pub mod plan;
+pub mod redact;
+pub mod remedy;
+pub mod rules;
+pub mod verify;
+pub mod workload;

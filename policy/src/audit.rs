@@ -1,0 +1,108 @@
+//! The audit: one enum of every fact worth keeping, chained by hash so that an edit, a drop or a reorder shows.
+
+use crate::{
+    approval::Answer,
+    bounds::{Name, Text},
+    decide::Reason,
+    diagnose::FailureKind,
+    incident::IncidentId,
+    remedy::{ActionId, Effect, Outcome},
+    verify::Verdict,
+};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A fact worth keeping.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase",
+    tag = "type"
+)]
+#[allow(
+    missing_docs,
+    reason = "each variant says what happened; the fields are those of the thing it names"
+)]
+pub enum Fact {
+    Detected {
+        failure: FailureKind,
+    },
+    /// The failure has another name now (Error became CrashLoopBackOff is not worth it; OOMKilled is).
+    Rediagnosed {
+        failure: FailureKind,
+    },
+    /// Nothing is done, and why; kept when the reason changes.
+    Held {
+        reason: Reason,
+    },
+    /// Observe level: what would have been done.
+    WouldHave {
+        effect: Effect,
+    },
+    Asked {
+        expires_at: Timestamp,
+    },
+    Answered {
+        answer: Answer,
+        by: Text<256>,
+        approval: Name,
+    },
+    Expired,
+    /// An approval that did not count, and why.
+    ApprovalRefused {
+        by: Text<256>,
+        approval: Name,
+        because: Reason,
+    },
+    Intended {
+        action: ActionId,
+        effect: Effect,
+    },
+    Ended {
+        action: ActionId,
+        outcome: Outcome,
+    },
+    Verified {
+        action: ActionId,
+        verdict: Verdict,
+    },
+    Reopened,
+    Escalated {
+        reason: Reason,
+    },
+    Resolved {
+        reason: Reason,
+    },
+}
+
+/// A SHA-256 in hex.
+pub type Hash = Text<64>;
+
+/// A fact in its place in the chain: `hash = SHA-256(prev ‖ canonical JSON of seq, at, incident and fact)`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditRecord {
+    /// Its number: no gaps.
+    pub seq: u64,
+    /// When, by the API server's clock.
+    pub at: Timestamp,
+    /// Of which incident.
+    pub incident: IncidentId,
+    /// What happened.
+    pub fact: Fact,
+    /// The hash of the record before it.
+    pub prev: Hash,
+    /// Its own hash.
+    pub hash: Hash,
+}
+
+/// The head of the chain, kept in the ledger.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Head {
+    /// The number of the newest record; 0 before the first.
+    pub seq: u64,
+    /// Its hash; empty before the first.
+    pub hash: Hash,
+}
