@@ -1,0 +1,49 @@
+//! The cable between the machine and the node: tests here reach pods and Services, pods reach what tests listen on.
+use anyhow::{Context as _, Result};
+
+use super::node;
+use super::process::Member;
+use super::state::{HOST_ADDRESS, State};
+use crate::exec;
+
+/// The machine's end; the other end disappears with the node.
+const CABLE: &str = "podmender0";
+const NODE_END: &str = "10.89.0.2";
+
+/// Connects the node.
+pub fn connect(state: &State, init: Member) -> Result<()> {
+    let pid = init.pid.to_string();
+    exec::run(
+        "ip",
+        &[
+            "link", "add", CABLE, "type", "veth", "peer", "name", "uplink", "netns", &pid,
+        ],
+    )?;
+    exec::run(
+        "ip",
+        &[
+            "address",
+            "add",
+            &format!("{HOST_ADDRESS}/30"),
+            "dev",
+            CABLE,
+        ],
+    )?;
+    exec::run("ip", &["link", "set", CABLE, "up"])?;
+    let mut script = node::enter(state)?;
+    script.args(["sh", "-ec"]).arg(format!(
+        "ip address add {NODE_END}/30 dev uplink; ip link set uplink up; ip route add default via {HOST_ADDRESS}"
+    ));
+    exec::output(&mut script)?;
+    for pods_and_services in ["10.88.0.0/16", "10.96.0.0/16"] {
+        exec::run("ip", &["route", "add", pods_and_services, "via", NODE_END]).with_context(|| {
+            format!("the network {pods_and_services} is in use on this machine (podman?): free it, then run again")
+        })?;
+    }
+    Ok(())
+}
+
+/// Removes the machine's end and with it the routes; no error when there is none.
+pub fn disconnect() {
+    let _ = exec::run("ip", &["link", "delete", CABLE]);
+}

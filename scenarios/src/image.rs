@@ -1,0 +1,1 @@
+//! The agent's image: one static program on an empty root, the same bytes every time.

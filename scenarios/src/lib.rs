@@ -1,0 +1,6 @@
+//! The local cluster, the agent's image and (beside them) the scenarios that use both.
+pub mod cluster;
+pub mod env;
+pub mod exec;
+pub mod image;
+pub mod ui;
