@@ -1,6 +1,18 @@
 //! The ladder, first match wins: paused, frozen, out of scope, storm, budget, cooldown, approval, remediate.
 
-use crate::remedy::RemedyName;
+use crate::{
+    diagnose::Diagnosis,
+    ledger::Ledger,
+    observation::{
+        Consent, Disruption, EvidenceState, Freshness, Observation, Presence, RolloutState,
+        StormSeen,
+    },
+    remedy::{self, Effect, RemedyName, Step},
+    rules::{Level, Limits, Policy},
+    verify::{after, lasted},
+    workload::WorkloadKind,
+};
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -95,5 +107,328 @@ impl Decision {
             reason: Reason::Healthy,
             remedy: None,
         }
+    }
+}
+
+/// What the ladder came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ruling {
+    /// The decision.
+    pub decision: Decision,
+    /// What would be done: with `Remediate`, what is done; with `RequestApproval`, what a person is asked;
+    /// with `Hold(Observing)`, what would have been done.
+    pub effect: Option<Effect>,
+    /// When the rung that held it lets go, if time alone can do that.
+    pub until: Option<Timestamp>,
+}
+
+/// Whether a person has said yes to just this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consented {
+    /// Nobody was asked, or nobody has answered.
+    NotYet,
+    /// A valid approval is at hand.
+    ByPerson,
+}
+
+impl Ruling {
+    fn hold(reason: Reason, until: Option<Timestamp>) -> Self {
+        Self {
+            decision: Decision {
+                kind: DecisionKind::Hold,
+                reason,
+                remedy: None,
+            },
+            effect: None,
+            until,
+        }
+    }
+
+    fn escalate(reason: Reason) -> Self {
+        Self {
+            decision: Decision {
+                kind: DecisionKind::Escalate,
+                reason,
+                remedy: None,
+            },
+            effect: None,
+            until: None,
+        }
+    }
+}
+
+/// Walks the ladder for a workload that fails. `failed`: attempts of this incident that did not help.
+#[must_use]
+pub fn decide(
+    policy: &Policy,
+    ledger: &Ledger,
+    diagnosis: &Diagnosis,
+    seen: &Observation,
+    failed: usize,
+    consented: Consented,
+    now: Timestamp,
+) -> Ruling {
+    if let Some(held) = gates(policy, seen, now) {
+        return held;
+    }
+    if failed >= 2 {
+        return Ruling::escalate(Reason::VerifyFailed);
+    }
+    let effect = match remedy::next(policy, diagnosis, seen, failed, now) {
+        Step::Restart(effect) if policy.restart.enabled => effect,
+        Step::Restart(_) => return Ruling::escalate(Reason::CapabilityDisabled),
+        Step::Wait(until) => return Ruling::hold(Reason::StillMayRecover, Some(until)),
+        Step::Person(reason) => return Ruling::escalate(reason),
+    };
+    if let Some(held) =
+        patience(policy, diagnosis, seen).or_else(|| budgets(policy, ledger, seen, now))
+    {
+        return held;
+    }
+    if let Some(held) = disruption(&effect, seen) {
+        return held;
+    }
+    permission(policy, diagnosis, seen, effect, consented)
+}
+
+/// What forbids every act, whatever fails: paused, frozen, out of scope, expected, storm.
+pub(crate) fn gates(policy: &Policy, seen: &Observation, now: Timestamp) -> Option<Ruling> {
+    if policy.paused {
+        return Some(Ruling::hold(Reason::Paused, None));
+    }
+    match seen.workload.consent {
+        Consent::Given => {}
+        Consent::Paused => return Some(Ruling::hold(Reason::WorkloadPaused, None)),
+        Consent::OptedOut => return Some(Ruling::hold(Reason::OptedOut, None)),
+        Consent::IgnoredUntil(until) if now < until => {
+            return Some(Ruling::hold(Reason::Ignored, Some(until)));
+        }
+        Consent::IgnoredUntil(_) => {}
+    }
+    if let Some(until) = policy
+        .freeze
+        .iter()
+        .filter_map(|w| w.frozen_until(now))
+        .max()
+    {
+        return Some(Ruling::hold(Reason::Frozen, Some(until)));
+    }
+    if !policy.namespaces.contains(&seen.workload.id.namespace) {
+        return Some(Ruling::hold(Reason::OutOfScope, None));
+    }
+    if seen.freshness == Freshness::Stale {
+        return Some(Ruling::hold(Reason::WatchStale, None));
+    }
+    match seen.workload.presence {
+        Presence::Present | Presence::Unresolved => {}
+        Presence::Deleting | Presence::Gone => {
+            return Some(Ruling::hold(Reason::ExpectedDisruption, None));
+        }
+    }
+    storm_until(&policy.limits, seen, now).map(|until| Ruling::hold(Reason::Storm, Some(until)))
+}
+
+/// Whether so much fails at once that acting on single workloads would be wrong (A4).
+#[must_use]
+pub fn is_over_storm_threshold(
+    limits: &Limits,
+    pods: u32,
+    pods_failing: u32,
+    workloads_failing: u32,
+) -> bool {
+    // At least 10 pods, so that a small namespace with one crash loop of four is no storm.
+    let pods_over = pods_failing >= 10
+        && u64::from(pods_failing) * 100 >= u64::from(pods) * u64::from(limits.storm_pods_percent);
+    pods_over || workloads_failing >= limits.storm_workloads
+}
+
+/// Until when the storm gate stays closed: calm must have lasted `storm_calm`.
+#[must_use]
+pub fn storm_until(limits: &Limits, seen: &Observation, now: Timestamp) -> Option<Timestamp> {
+    let s = &seen.surroundings;
+    if is_over_storm_threshold(limits, s.pods, s.pods_failing, s.workloads_failing) {
+        return Some(after(now, limits.storm_calm));
+    }
+    let StormSeen { last_over, .. } = s.storm?;
+    (!lasted(last_over, now, limits.storm_calm)).then(|| after(last_over, limits.storm_calm))
+}
+
+/// What is worth waiting for: evidence, a second occurrence, the end of a rollout.
+fn patience(policy: &Policy, diagnosis: &Diagnosis, seen: &Observation) -> Option<Ruling> {
+    if let EvidenceState::PendingUntil(until) = seen.evidence {
+        return Some(Ruling::hold(Reason::EvidencePending, Some(until)));
+    }
+    if seen.workload.rollout.state == RolloutState::Progressing {
+        return Some(Ruling::hold(Reason::RolloutInProgress, None));
+    }
+    if seen.workload.rollout.state == RolloutState::ScaledToZero {
+        return Some(Ruling::hold(Reason::ExpectedDisruption, None));
+    }
+    (diagnosis.occurrences < policy.restart.min_occurrences)
+        .then(|| Ruling::hold(Reason::TooFewOccurrences, None))
+}
+
+/// Budget of the workload, budget and concurrency of the namespace, cooldown.
+fn budgets(policy: &Policy, ledger: &Ledger, seen: &Observation, now: Timestamp) -> Option<Ruling> {
+    let (id, limits) = (&seen.workload.id, &policy.limits);
+    if ledger.budget_free_at(id, &policy.restart, now).is_some() {
+        return Some(Ruling::escalate(Reason::BudgetSpent));
+    }
+    if let Some(until) = ledger.namespace_free_at(
+        &id.namespace,
+        limits.actions_window,
+        limits.max_actions,
+        now,
+    ) {
+        return Some(Ruling::hold(Reason::NamespaceBudgetSpent, Some(until)));
+    }
+    if let Some(until) = ledger.cooldown_until(id, &policy.restart, now) {
+        return Some(Ruling::hold(Reason::Cooldown, Some(until)));
+    }
+    // No event tells that another incident has ended its verification: look again after a while.
+    ledger
+        .is_busy(&id.namespace, limits.max_concurrent, now)
+        .then(|| Ruling::hold(Reason::TooManyAtOnce, Some(after(now, BUSY_LOOK))))
+}
+
+/// How soon to look again while other remedies are under way.
+const BUSY_LOOK: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// What a PodDisruptionBudget would say; asking the API server all the same would only add load and noise.
+fn disruption(effect: &Effect, seen: &Observation) -> Option<Ruling> {
+    match (effect, seen.disruption) {
+        (Effect::Evict { .. }, Disruption::Blocked | Disruption::Conflicting) => {
+            Some(Ruling::escalate(Reason::DisruptionBudget))
+        }
+        (Effect::Evict { .. }, Disruption::Allowed) | (Effect::RolloutRestart { .. }, _) => None,
+    }
+}
+
+/// Approval, level, act.
+fn permission(
+    policy: &Policy,
+    diagnosis: &Diagnosis,
+    seen: &Observation,
+    effect: Effect,
+    consented: Consented,
+) -> Ruling {
+    let remedy = effect.remedy();
+    let ruling = |kind, reason| Ruling {
+        decision: Decision {
+            kind,
+            reason,
+            remedy: Some(remedy),
+        },
+        effect: Some(effect.clone()),
+        until: None,
+    };
+    let changes_spec = matches!(effect, Effect::RolloutRestart { .. });
+    let target_is_ready = seen.suspects.iter().any(|p| {
+        p.uid == diagnosis.pod_uid && matches!(p.ready, crate::observation::Ready::Yes(_))
+    });
+    let last_ready = target_is_ready && seen.replicas.ready <= 1;
+    let must_ask = policy.require_approval.contains(&remedy)
+        || last_ready
+        || (policy.level < Level::Autonomous
+            && (changes_spec || seen.workload.id.kind == WorkloadKind::StatefulSet));
+    match (policy.level, consented) {
+        (Level::Observe, _) => ruling(DecisionKind::Hold, Reason::Observing),
+        (_, Consented::ByPerson) => ruling(DecisionKind::Remediate, Reason::Approved),
+        (_, Consented::NotYet) if last_ready => {
+            ruling(DecisionKind::RequestApproval, Reason::LastReadyReplica)
+        }
+        (_, Consented::NotYet) if must_ask => {
+            ruling(DecisionKind::RequestApproval, Reason::ApprovalRequired)
+        }
+        (_, Consented::NotYet) => ruling(DecisionKind::Remediate, Reason::RestartMayHelp),
+    }
+}
+
+impl DecisionKind {
+    /// The decision as status and metrics show it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Remediate => "Remediate",
+            Self::RequestApproval => "RequestApproval",
+            Self::Hold => "Hold",
+            Self::Escalate => "Escalate",
+            Self::Resolve => "Resolve",
+        }
+    }
+}
+
+impl Reason {
+    /// The reason as a sentence for the person who asks why nothing (or something) was done.
+    #[must_use]
+    pub fn explain(self) -> &'static str {
+        match self {
+            Self::Healthy => "Nothing fails.",
+            Self::WatchStale => {
+                "A watch gave no sign of life for 60 s: what is known may be old, so nothing is done until it is back."
+            }
+            Self::Paused => "The policy is paused (spec.autonomy.paused).",
+            Self::WorkloadPaused => {
+                "Paused by the annotation podmender.io/paused on the workload or its namespace."
+            }
+            Self::OptedOut => "Opted out by the annotation podmender.io/enabled: \"false\".",
+            Self::Ignored => "Ignored for now by the annotation podmender.io/ignore-until.",
+            Self::Frozen => "A freeze window of the policy is open.",
+            Self::OutOfScope => "The policy no longer covers this namespace.",
+            Self::Storm => {
+                "So much fails at once that there must be a shared cause: nothing is done to single workloads until it is calm."
+            }
+            Self::BudgetSpent => {
+                "The restart budget of this workload is spent: more restarts would only hide the fault."
+            }
+            Self::NamespaceBudgetSpent => {
+                "The namespace has used up its actions for now (limits.maxActions)."
+            }
+            Self::TooManyAtOnce => {
+                "Other remedies are still being verified (limits.maxConcurrent)."
+            }
+            Self::Cooldown => "Cooling down after the last remedy of this workload.",
+            Self::TooFewOccurrences => "Seen too few times to act on; it may have been a blip.",
+            Self::EvidencePending => "Logs and Events are still being read.",
+            Self::RolloutInProgress => "A rollout is in progress.",
+            Self::StillMayRecover => {
+                "The kubelet restarts it already; given time to recover by itself."
+            }
+            Self::Observing => "The policy only observes: this is what would have been done.",
+            Self::CapabilityDisabled => {
+                "A restart could help, but the policy does not enable autoRestart."
+            }
+            Self::DisruptionBudget => "A PodDisruptionBudget does not allow the eviction.",
+            Self::LastReadyReplica => "It is the last Ready replica: a person must agree.",
+            Self::ExpectedDisruption => "Being deleted, drained or scaled down: expected.",
+            Self::NodeNotReady => "Its node is not ready: restarting pods does not help.",
+            Self::Verifying => "The remedy is done; watching whether it helps.",
+            Self::BeingRecorded => "A remedy was intended; finding out whether it happened.",
+            Self::ApprovalRequired => "The policy wants a person to approve this.",
+            Self::RestartCannotHelp => "A restart cannot mend this.",
+            Self::NoTypedRemedy => "There is no remedy for this.",
+            Self::BarePod => "The pod belongs to no controller: evicting it would destroy it.",
+            Self::ForeignOwner => "The pod belongs to a kind that Podmender does not know.",
+            Self::OwnedByJob => "It belongs to a Job: its backoffLimit decides about retries.",
+            Self::VerifyFailed => "Two remedies did not help: no more will be tried.",
+            Self::Denied => "A person denied the remedy.",
+            Self::ApprovalExpired => "Nobody approved in time, so it is not done.",
+            Self::Refused => "The cluster refused the remedy.",
+            Self::RestartMayHelp => "It ran well before; a restart may help.",
+            Self::Approved => "Approved by a person.",
+            Self::Resumed => "Intended before the agent was restarted, and still valid.",
+            Self::Mended => "The remedy helped.",
+            Self::RecoveredByItself => "It recovered by itself.",
+            Self::WorkloadGone => "The workload is gone or scaled to zero.",
+            Self::NotAsked => "Nobody had asked for this approval.",
+            Self::ChangedSince => "The workload has changed since the approval was asked.",
+            Self::AlreadyDecided => "It had been decided already.",
+        }
+    }
+
+    /// The reason as status and metrics show it.
+    #[must_use]
+    pub fn as_str(self) -> String {
+        format!("{self:?}")
     }
 }

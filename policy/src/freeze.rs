@@ -11,3 +11,11 @@ pub struct FreezeWindow {
     /// How long each lasts.
     pub lasts: Duration,
 }
+
+impl FreezeWindow {
+    /// Until when `now` is frozen by this window.
+    #[must_use]
+    pub fn frozen_until(&self, _now: jiff::Timestamp) -> Option<jiff::Timestamp> {
+        None
+    }
+}

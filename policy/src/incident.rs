@@ -1,14 +1,14 @@
 //! Incidents: one failing workload from detection to resolution, and the only functions that change a phase.
 
 use crate::{
-    approval::ApprovalRequest,
-    audit::AuditRecord,
+    approval::{Answer, Approval, ApprovalRequest},
+    audit::{AuditRecord, Fact},
     bounds::{Message, Name, Text},
-    decide::{DecisionKind, Reason},
-    diagnose::{Diagnosis, FailureKind},
-    observation::Replicas,
-    redact::RedactedEvidence,
-    remedy::{ActionId, Effect, Outcome},
+    decide::{Decision, DecisionKind, Reason},
+    diagnose::{Diagnosis, FailureKind, Finding},
+    observation::{Observation, Replicas},
+    redact::{RedactedEvidence, redact},
+    remedy::{Act, ActionId, Effect, Outcome, Refusal},
     verify::Verdict,
     workload::WorkloadRef,
 };
@@ -17,12 +17,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The most attempts that an incident keeps (the daily budget is far below it).
-pub const MAX_ATTEMPTS: usize = 16;
-/// The most audit records that an incident keeps; from [`ROOM_FOR_REOPENING`] on, a relapse opens a new incident.
+/// The most attempts in one incident; after that it is a person's.
+pub const MAX_ATTEMPTS: usize = 6;
+/// The most audit records that an incident keeps.
 pub const MAX_TIMELINE: usize = 64;
-/// An incident with more records than this is not reopened.
-pub const ROOM_FOR_REOPENING: usize = 40;
+/// From this many records on, only what was done is recorded (three records an attempt still fit), and a relapse opens a
+/// new incident instead of reopening this one.
+pub const CROWDED_TIMELINE: usize = 36;
+/// The most approvals that one incident looks at.
+const MAX_CONSUMED: usize = 16;
 
 /// An incident's name: that of its object.
 #[derive(
@@ -176,4 +179,382 @@ pub struct Incident {
     pub spec: IncidentSpec,
     /// What does.
     pub status: IncidentStatus,
+}
+
+impl Incident {
+    /// Opens an incident.
+    #[must_use]
+    pub fn open(
+        finding: &Finding,
+        seen: &Observation,
+        policy: &Name,
+        now: Timestamp,
+        facts: &mut Vec<Fact>,
+    ) -> Self {
+        let d = &finding.diagnosis;
+        facts.push(Fact::Detected { failure: d.failure });
+        Self {
+            id: IncidentId::derive(&seen.workload.id, &seen.workload.uid, now),
+            spec: IncidentSpec {
+                workload: seen.workload.id.clone(),
+                workload_uid: seen.workload.uid.clone(),
+                failure: d.failure,
+                container: d.container.clone(),
+                first_seen: now,
+                policy: policy.clone(),
+            },
+            status: IncidentStatus {
+                phase: Phase::Detected,
+                diagnosis: d.clone(),
+                evidence: redact(&finding.evidence),
+                decision: DecisionKind::Hold,
+                reason: Reason::EvidencePending,
+                message: Message::default(),
+                replicas: seen.replicas,
+                approval: None,
+                consumed: Vec::new(),
+                attempts: Vec::new(),
+                healthy_since: None,
+                resolved_at: None,
+                decided_by: None,
+                told: None,
+                timeline: Vec::new(),
+            },
+        }
+    }
+
+    /// Takes over a newer finding. Log lines that were read once are kept while the failure stays the same.
+    pub fn update(&mut self, finding: &Finding, seen: &Observation, facts: &mut Vec<Fact>) {
+        let status = &mut self.status;
+        let same = status.diagnosis.failure.family() == finding.diagnosis.failure.family();
+        if !same {
+            self.note(
+                Fact::Rediagnosed {
+                    failure: finding.diagnosis.failure,
+                },
+                facts,
+            );
+        }
+        let status = &mut self.status;
+        if !(same && finding.evidence.lines.is_empty() && !status.evidence.lines.is_empty()) {
+            status.evidence = redact(&finding.evidence);
+        }
+        status.diagnosis = finding.diagnosis.clone();
+        status.replicas = seen.replicas;
+    }
+
+    /// Records a decision that changes no phase; returns whether its reason is new.
+    pub fn hold(&mut self, decision: Decision, extra: &str) -> bool {
+        let is_new = self.status.reason != decision.reason;
+        self.decide(decision, extra);
+        is_new
+    }
+
+    fn decide(&mut self, decision: Decision, extra: &str) {
+        self.status.decision = decision.kind;
+        self.status.reason = decision.reason;
+        let explained = decision.reason.explain();
+        self.status.message = if extra.is_empty() {
+            explained.into()
+        } else {
+            Message::new(&format!("{explained} {extra}"))
+        };
+    }
+
+    /// Asks a person.
+    pub fn ask(&mut self, request: ApprovalRequest, decision: Decision, facts: &mut Vec<Fact>) {
+        self.decide(decision, "");
+        self.note(
+            Fact::Asked {
+                expires_at: request.expires_at,
+            },
+            facts,
+        );
+        self.status.approval = Some(request);
+        self.status.phase = Phase::AwaitingApproval;
+    }
+
+    /// Whether `approval` can still be used up here.
+    #[must_use]
+    pub fn is_unused(&self, approval: &Approval) -> bool {
+        self.status.consumed.len() < MAX_CONSUMED && !self.status.consumed.contains(&approval.id)
+    }
+
+    /// Uses an approval up, whatever comes of it.
+    pub fn consume(&mut self, approval: &Approval, refused: Option<Reason>, facts: &mut Vec<Fact>) {
+        self.status.consumed.push(approval.id.clone());
+        let (by, name) = (approval.by.clone(), approval.id.clone());
+        match refused {
+            None => {
+                self.status.decided_by = Some(by.clone());
+                facts.push(Fact::Answered {
+                    answer: approval.answer,
+                    by,
+                    approval: name,
+                });
+            }
+            Some(because) => self.note(
+                Fact::ApprovalRefused {
+                    by,
+                    approval: name,
+                    because,
+                },
+                facts,
+            ),
+        }
+    }
+
+    /// Intends an act: the phase is `Remediating` until its end is known.
+    pub fn intend(&mut self, act: &Act, decision: Decision, now: Timestamp, facts: &mut Vec<Fact>) {
+        self.decide(decision, "");
+        facts.push(Fact::Intended {
+            action: act.id.clone(),
+            effect: act.effect.clone(),
+        });
+        self.adopt(act, now);
+    }
+
+    /// Takes over an act that the ledger knows and this incident does not (the agent was killed between the two writes).
+    pub fn adopt(&mut self, act: &Act, at: Timestamp) {
+        self.status.attempts.push(Attempt {
+            action: act.id.clone(),
+            effect: act.effect.clone(),
+            at,
+            outcome: None,
+            ended_at: None,
+            verdict: Verdict::Pending,
+        });
+        self.status.approval = None;
+        self.status.healthy_since = None;
+        self.status.phase = Phase::Remediating;
+    }
+
+    /// Records how an act ended.
+    pub fn end_act(
+        &mut self,
+        action: &ActionId,
+        outcome: Outcome,
+        now: Timestamp,
+        facts: &mut Vec<Fact>,
+    ) {
+        let Some(attempt) = self
+            .status
+            .attempts
+            .iter_mut()
+            .find(|a| a.action == *action && a.outcome.is_none())
+        else {
+            return;
+        };
+        attempt.outcome = Some(outcome);
+        attempt.ended_at = Some(now);
+        if outcome != Outcome::Executed {
+            attempt.verdict = Verdict::NotApplied;
+        }
+        facts.push(Fact::Ended {
+            action: action.clone(),
+            outcome,
+        });
+        let hold = |reason| Decision {
+            kind: DecisionKind::Hold,
+            reason,
+            remedy: None,
+        };
+        match outcome {
+            Outcome::Executed => {
+                self.status.phase = Phase::Verifying;
+                self.decide(hold(Reason::Verifying), "");
+            }
+            Outcome::Refused(Refusal::DisruptionBudget | Refusal::ConflictingBudgets) => {
+                self.escalate(Reason::DisruptionBudget, "", facts)
+            }
+            Outcome::Refused(Refusal::Forbidden) => {
+                self.escalate(
+                    Reason::Refused,
+                    "The agent lacks the permission: `podmender doctor` says which.",
+                    facts,
+                );
+            }
+            Outcome::Refused(Refusal::Admission) => self.escalate(
+                Reason::Refused,
+                "An admission policy or webhook denied it.",
+                facts,
+            ),
+            Outcome::Refused(
+                Refusal::Gone
+                | Refusal::Healthy
+                | Refusal::Consent
+                | Refusal::Overloaded
+                | Refusal::Changed,
+            )
+            | Outcome::Abandoned
+            | Outcome::Failed => {
+                self.status.phase = Phase::Detected;
+                self.decide(hold(Reason::StillMayRecover), "");
+            }
+        }
+    }
+
+    /// Records whether an executed act helped.
+    pub fn verified(&mut self, action: &ActionId, verdict: Verdict, facts: &mut Vec<Fact>) {
+        let Some(attempt) = self
+            .status
+            .attempts
+            .iter_mut()
+            .find(|a| a.action == *action)
+        else {
+            return;
+        };
+        attempt.verdict = verdict;
+        facts.push(Fact::Verified {
+            action: action.clone(),
+            verdict,
+        });
+        self.status.phase = Phase::Detected;
+        self.status.healthy_since = None;
+    }
+
+    /// Hands the incident to a person. From then on nothing is done and nothing more is said, until it is well.
+    pub fn escalate(&mut self, reason: Reason, extra: &str, facts: &mut Vec<Fact>) {
+        self.decide(
+            Decision {
+                kind: DecisionKind::Escalate,
+                reason,
+                remedy: None,
+            },
+            extra,
+        );
+        facts.push(Fact::Escalated { reason });
+        self.status.approval = None;
+        self.status.phase = Phase::Escalated;
+    }
+
+    /// Ends the incident.
+    pub fn resolve(
+        &mut self,
+        reason: Reason,
+        seen: &Observation,
+        now: Timestamp,
+        facts: &mut Vec<Fact>,
+    ) {
+        self.decide(
+            Decision {
+                kind: DecisionKind::Resolve,
+                reason,
+                remedy: None,
+            },
+            "",
+        );
+        facts.push(Fact::Resolved { reason });
+        self.status.replicas = seen.replicas;
+        self.status.approval = None;
+        self.status.resolved_at = Some(now);
+        self.status.phase = Phase::Resolved;
+    }
+
+    /// Opens it again after a relapse: the last remedy did not help after all.
+    pub fn reopen(&mut self, facts: &mut Vec<Fact>) {
+        self.note(Fact::Reopened, facts);
+        if let Some(last) = self
+            .status
+            .attempts
+            .last_mut()
+            .filter(|a| a.outcome == Some(Outcome::Executed))
+        {
+            last.verdict = Verdict::Relapsed;
+            facts.push(Fact::Verified {
+                action: last.action.clone(),
+                verdict: Verdict::Relapsed,
+            });
+        }
+        self.status.healthy_since = None;
+        self.status.resolved_at = None;
+        self.status.phase = Phase::Detected;
+    }
+
+    /// Records a fact that may be left out when the timeline is crowded.
+    pub fn note(&mut self, fact: Fact, facts: &mut Vec<Fact>) {
+        if self.status.timeline.len() + facts.len() < CROWDED_TIMELINE {
+            facts.push(fact);
+        }
+    }
+
+    /// The attempt whose end is not known.
+    #[must_use]
+    pub fn unsettled(&self) -> Option<&Attempt> {
+        self.status.attempts.iter().find(|a| a.outcome.is_none())
+    }
+
+    /// The executed attempt that is being verified.
+    #[must_use]
+    pub fn verifying(&self) -> Option<&Attempt> {
+        self.status
+            .attempts
+            .iter()
+            .rev()
+            .find(|a| a.outcome == Some(Outcome::Executed) && a.verdict == Verdict::Pending)
+    }
+
+    /// How many attempts did not help.
+    #[must_use]
+    pub fn failed_attempts(&self) -> usize {
+        self.status
+            .attempts
+            .iter()
+            .filter(|a| a.verdict == Verdict::Relapsed || a.outcome == Some(Outcome::Failed))
+            .count()
+    }
+
+    /// Whether anybody still has to look at it.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.status.phase != Phase::Resolved
+    }
+
+    /// Whether a person's answer is a yes to what is asked now.
+    #[must_use]
+    pub fn answers(&self, approval: &Approval, answer: Answer) -> bool {
+        approval.answer == answer && approval.incident == self.id
+    }
+}
+
+impl IncidentId {
+    /// A name of at most 63 bytes that is valid for an object: the workload's, cut, with a short hash of workload, UID and time.
+    #[must_use]
+    pub fn derive(workload: &WorkloadRef, uid: &Name, at: Timestamp) -> Self {
+        let digest = short_hash(&[
+            workload.to_string().as_str(),
+            uid.as_str(),
+            &at.as_nanosecond().to_string(),
+        ]);
+        let name: String = workload
+            .name
+            .as_str()
+            .chars()
+            .filter(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '-')
+            .take(52)
+            .collect();
+        let name = name.trim_matches('-');
+        let name = if name.is_empty() { "incident" } else { name };
+        Self(Name::new(&format!(
+            "{name}-{}",
+            digest.get(..10).unwrap_or(&digest)
+        )))
+    }
+}
+
+/// The first 16 hex digits of a SHA-256 over `parts`, each closed by a zero byte.
+#[must_use]
+pub fn short_hash(parts: &[&str]) -> String {
+    use sha2::{Digest, Sha256};
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update(part.as_bytes());
+        hasher.update([0]);
+    }
+    hasher
+        .finalize()
+        .iter()
+        .take(8)
+        .map(|b| format!("{b:02x}"))
+        .collect()
 }

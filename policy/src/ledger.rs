@@ -3,14 +3,28 @@
 use crate::{
     audit::Head,
     bounds::Name,
-    incident::IncidentId,
+    incident::{Incident, IncidentId},
     observation::StormSeen,
-    remedy::{Act, Outcome},
-    verify::Verdict,
+    remedy::{Act, ActionId, Outcome},
+    rules::RestartRules,
+    verify::{Verdict, after, lasted},
+    workload::WorkloadRef,
 };
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// The longest window: nothing older counts for anything.
+pub const LONGEST_WINDOW: Duration = Duration::from_secs(24 * 3600);
+/// However a policy is written: at most this many restarts per workload in 24 h (A1: cert-manager, CAPI keep such a second bound).
+pub const MAX_PER_DAY: usize = 6;
+/// The cooldown stops growing here (A2: the kubelet and cert-manager cap theirs too).
+pub const MAX_COOLDOWN: Duration = Duration::from_secs(3600);
+/// Remedies under way at once over all namespaces (A3).
+pub const MAX_CONCURRENT: usize = 5;
+/// An act whose verdict never came (its incident was deleted) stops counting as under way after this long.
+const FORGOTTEN: Duration = Duration::from_secs(3600);
 
 /// One remediation that was paid for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -58,4 +72,176 @@ pub struct StormEntry {
     /// The storm.
     #[serde(flatten)]
     pub seen: StormSeen,
+}
+
+impl Ledger {
+    /// Spends of `workload` inside the sliding `window`. A spend dated ahead of `now` (a clock that went back) counts as new.
+    pub fn spent_on<'a>(
+        &'a self,
+        workload: &'a WorkloadRef,
+        window: Duration,
+        now: Timestamp,
+    ) -> impl Iterator<Item = &'a Spend> {
+        self.spent
+            .iter()
+            .filter(move |s| s.act.workload == *workload && !lasted(s.at, now, window))
+    }
+
+    /// When `workload` may be remedied again under its budget; `None`: now.
+    #[must_use]
+    pub fn budget_free_at(
+        &self,
+        workload: &WorkloadRef,
+        rules: &RestartRules,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let free_at = |window: Duration, max: usize| {
+            let mut spent: Vec<_> = self.spent_on(workload, window, now).map(|s| s.at).collect();
+            spent.sort_unstable();
+            // The budget is free again when so many have left the window that fewer than `max` are in it.
+            spent
+                .len()
+                .checked_sub(max.max(1))
+                .and_then(|i| spent.get(i))
+                .map(|at| after(*at, window))
+        };
+        let by_policy = free_at(
+            rules.window.min(LONGEST_WINDOW),
+            usize::try_from(rules.max_restarts).unwrap_or(usize::MAX),
+        );
+        by_policy.max(free_at(LONGEST_WINDOW, MAX_PER_DAY))
+    }
+
+    /// When the cooldown of `workload` ends; `None`: it has.
+    ///
+    /// Grows by `backoff_factor` with each spend of a series; a series ends when nothing was spent for [`MAX_COOLDOWN`]
+    /// (A2: reset after 1 h healthy).
+    #[must_use]
+    pub fn cooldown_until(
+        &self,
+        workload: &WorkloadRef,
+        rules: &RestartRules,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let mut spent: Vec<_> = self
+            .spent_on(workload, LONGEST_WINDOW, now)
+            .map(|s| s.at)
+            .collect();
+        spent.sort_unstable_by(|a, b| b.cmp(a));
+        let last = *spent.first()?;
+        let in_series = spent
+            .windows(2)
+            .take_while(|w| matches!(w, [newer, older] if !lasted(*older, *newer, MAX_COOLDOWN)))
+            .count();
+        let growth = rules
+            .backoff_factor
+            .max(1)
+            .saturating_pow(u32::try_from(in_series).unwrap_or(u32::MAX));
+        let cooldown = rules
+            .cooldown
+            .saturating_mul(growth)
+            .min(MAX_COOLDOWN.max(rules.cooldown));
+        Some(after(last, cooldown)).filter(|end| *end > now)
+    }
+
+    /// When fewer than `max` remedies were spent in `namespace` inside `window`; `None`: now.
+    #[must_use]
+    pub fn namespace_free_at(
+        &self,
+        namespace: &Name,
+        window: Duration,
+        max: u32,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let mut spent: Vec<_> = self
+            .spent
+            .iter()
+            .filter(|s| s.act.workload.namespace == *namespace && !lasted(s.at, now, window))
+            .map(|s| s.at)
+            .collect();
+        spent.sort_unstable();
+        let max = usize::try_from(max.max(1)).unwrap_or(usize::MAX);
+        spent
+            .len()
+            .checked_sub(max)
+            .and_then(|i| spent.get(i))
+            .map(|at| after(*at, window))
+    }
+
+    /// Whether one more remedy in `namespace` would exceed what may be under way at once.
+    #[must_use]
+    pub fn is_busy(&self, namespace: &Name, max_concurrent: u32, now: Timestamp) -> bool {
+        let under_way = || {
+            self.spent
+                .iter()
+                .filter(|s| s.verdict == Verdict::Pending && !lasted(s.at, now, FORGOTTEN))
+        };
+        let here = under_way()
+            .filter(|s| s.act.workload.namespace == *namespace)
+            .count();
+        here >= usize::try_from(max_concurrent).unwrap_or(usize::MAX)
+            || under_way().count() >= MAX_CONCURRENT
+    }
+
+    /// The spend with this id.
+    #[must_use]
+    pub fn find(&self, id: &ActionId) -> Option<&Spend> {
+        self.spent.iter().find(|s| s.act.id == *id)
+    }
+
+    /// The newest spend of `incident` whose end is not known: intended, perhaps done, when the agent was killed.
+    #[must_use]
+    pub fn unsettled(&self, incident: &IncidentId) -> Option<&Spend> {
+        self.spent
+            .iter()
+            .rev()
+            .find(|s| s.incident == *incident && s.outcome.is_none())
+    }
+
+    /// Takes over what `incident` knows of its attempts. What the ledger lacks (lost, edited) is added, so that a budget
+    /// never grows; what it knows of an end is not forgotten.
+    pub fn absorb(&mut self, incident: &Incident, now: Timestamp) {
+        for attempt in incident
+            .status
+            .attempts
+            .iter()
+            .filter(|a| !lasted(a.at, now, LONGEST_WINDOW))
+        {
+            match self.spent.iter_mut().find(|s| s.act.id == attempt.action) {
+                Some(spend) => {
+                    spend.outcome = attempt.outcome.or(spend.outcome);
+                    if attempt.verdict != Verdict::Pending {
+                        spend.verdict = attempt.verdict;
+                    }
+                }
+                None => self.spent.push(Spend {
+                    act: Act {
+                        id: attempt.action.clone(),
+                        workload: incident.spec.workload.clone(),
+                        effect: attempt.effect.clone(),
+                    },
+                    incident: incident.id.clone(),
+                    at: attempt.at,
+                    outcome: attempt.outcome,
+                    verdict: attempt.verdict,
+                }),
+            }
+        }
+    }
+
+    /// Drops what counts for nothing any more.
+    pub fn prune(&mut self, now: Timestamp) {
+        self.spent.retain(|s| !lasted(s.at, now, LONGEST_WINDOW));
+        self.spent
+            .sort_by(|a, b| a.at.cmp(&b.at).then_with(|| a.act.id.cmp(&b.act.id)));
+    }
+
+    /// The storm of `policy`, if one was seen.
+    #[must_use]
+    pub fn storm(&self, policy: &str) -> Option<StormSeen> {
+        self.storms
+            .iter()
+            .find(|s| s.policy.as_str() == policy)
+            .map(|s| s.seen)
+    }
 }

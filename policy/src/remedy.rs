@@ -2,7 +2,12 @@
 
 use crate::{
     bounds::{Name, Text},
-    workload::WorkloadRef,
+    decide::Reason,
+    diagnose::{Diagnosis, FailureKind, Onset},
+    observation::{Manager, Observation, RolloutState},
+    rules::{Policy, RestartHow},
+    verify::after,
+    workload::{WorkloadKind, WorkloadRef},
 };
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -142,4 +147,110 @@ pub enum Refusal {
     Overloaded,
     /// The spec has changed since it was judged.
     Changed,
+}
+
+/// What the remedy table says for one diagnosis at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// Nothing, and not a person either: it may still mend itself until then.
+    Wait(Timestamp),
+    /// A restart can help.
+    Restart(Effect),
+    /// Only a person can help.
+    Person(Reason),
+}
+
+/// The remedy table (design.md, section 5): where a restart can help at all.
+///
+/// `failed` counts the attempts of this incident that were verified and did not help.
+#[must_use]
+pub fn next(
+    policy: &Policy,
+    diagnosis: &Diagnosis,
+    seen: &Observation,
+    failed: usize,
+    now: Timestamp,
+) -> Step {
+    match seen.workload.id.kind {
+        WorkloadKind::Pod => return Step::Person(Reason::BarePod),
+        WorkloadKind::Foreign => return Step::Person(Reason::ForeignOwner),
+        WorkloadKind::Job | WorkloadKind::CronJob => return Step::Person(Reason::OwnedByJob),
+        WorkloadKind::Deployment
+        | WorkloadKind::StatefulSet
+        | WorkloadKind::DaemonSet
+        | WorkloadKind::ReplicaSet => {}
+    }
+    let restart = || Step::Restart(restart_effect(policy, diagnosis, seen, now));
+    let after_hold = || {
+        let until = after(diagnosis.since, policy.restart.hold);
+        if now < until {
+            Step::Wait(until)
+        } else {
+            restart()
+        }
+    };
+    match (diagnosis.failure, diagnosis.onset) {
+        (
+            FailureKind::CrashLoopBackOff | FailureKind::Error | FailureKind::OOMKilled,
+            Onset::NewRevision | Onset::AtStart,
+        ) => Step::Person(Reason::RestartCannotHelp),
+        (FailureKind::CrashLoopBackOff | FailureKind::Error, Onset::AfterRunning) => restart(),
+        // A leak: one restart buys time; the second OOM in the same incident needs more memory, which a person gives.
+        (FailureKind::OOMKilled, Onset::AfterRunning) if failed == 0 => restart(),
+        (
+            FailureKind::LivenessProbeFailed | FailureKind::StartupProbeFailed,
+            Onset::AfterRunning | Onset::AtStart,
+        ) if failed == 0 => after_hold(),
+        // Every replica not ready at once points at something they share: a restart would only add to it.
+        (FailureKind::ReadinessProbeFailed, Onset::AfterRunning | Onset::AtStart)
+            if seen.replicas.ready > 0 || seen.replicas.desired <= 1 =>
+        {
+            after_hold()
+        }
+        (FailureKind::NodeNotReady, _) => Step::Person(Reason::NodeNotReady),
+        (FailureKind::JobFailed, _) => Step::Person(Reason::OwnedByJob),
+        (
+            FailureKind::OOMKilled
+            | FailureKind::LivenessProbeFailed
+            | FailureKind::StartupProbeFailed
+            | FailureKind::ReadinessProbeFailed
+            | FailureKind::ErrImagePull
+            | FailureKind::ImagePullBackOff
+            | FailureKind::InvalidImageName
+            | FailureKind::ErrImageNeverPull
+            | FailureKind::CreateContainerConfigError
+            | FailureKind::CreateContainerError
+            | FailureKind::RunContainerError
+            | FailureKind::ContainerCannotRun
+            | FailureKind::Unschedulable
+            | FailureKind::FailedMount,
+            _,
+        ) => Step::Person(Reason::RestartCannotHelp),
+    }
+}
+
+/// Eviction, unless the policy asks for a rollout restart and nobody else owns the spec (A12) and a rollout would start now (row 103).
+fn restart_effect(
+    policy: &Policy,
+    diagnosis: &Diagnosis,
+    seen: &Observation,
+    now: Timestamp,
+) -> Effect {
+    let kind_has_rollout = matches!(
+        seen.workload.id.kind,
+        WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::DaemonSet
+    );
+    let spec_is_free = matches!(seen.workload.manager, Manager::None | Manager::Helm)
+        && seen.workload.rollout.state != RolloutState::Paused;
+    if policy.restart.how == RestartHow::Rollout && kind_has_rollout && spec_is_free {
+        return Effect::RolloutRestart {
+            uid: seen.workload.uid.clone(),
+            generation: seen.workload.generation,
+            stamp: now,
+        };
+    }
+    Effect::Evict {
+        pod: diagnosis.pod.clone(),
+        uid: diagnosis.pod_uid.clone(),
+    }
 }

@@ -1,5 +1,13 @@
 //! Did the remedy help? Observations since the act, and now, give a verdict.
 
+use crate::{
+    diagnose::{Finding, diagnose},
+    incident::Attempt,
+    observation::{Leaving, Observation, RolloutState},
+    remedy::{Effect, Outcome},
+    rules::VerifyRules,
+};
+use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -12,4 +20,108 @@ pub enum Verdict {
     Recovered,
     /// Failed again, not well by the deadline, or again within the relapse window.
     Relapsed,
+    /// The act did not happen: there is nothing to verify.
+    NotApplied,
+}
+
+/// How the workload is, seen from an act.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Health {
+    /// Well as far as this act goes: what it replaced runs, or nothing fails any more.
+    Well,
+    /// Neither well nor failing (starting, waiting).
+    Unclear,
+    /// What came after the act fails too.
+    FailsAgain(Box<Finding>),
+}
+
+/// How the workload is when no act is to be judged.
+#[must_use]
+pub fn is_well(finding: Option<&Finding>, seen: &Observation) -> bool {
+    finding.is_none()
+        && seen.replicas.ready >= seen.replicas.desired
+        && !matches!(seen.workload.rollout.state, RolloutState::Progressing)
+}
+
+/// Looks at what came after `attempt`: pods made since (eviction), or the whole workload (rollout).
+///
+/// Other pods of the workload that failed before and still fail do not speak against the act: it was not aimed at them.
+#[must_use]
+pub fn health_after(
+    attempt: &Attempt,
+    finding: Option<&Finding>,
+    seen: &Observation,
+    now: Timestamp,
+) -> Health {
+    // Pod creation times have a grain of one second and are set by the API server.
+    let since = attempt.at - SignedDuration::from_secs(1);
+    let newer: Vec<_> = seen
+        .suspects
+        .iter()
+        .filter(|p| p.created >= since && p.leaving == Leaving::No)
+        .cloned()
+        .collect();
+    if newer.is_empty() {
+        let target_remains =
+            matches!(&attempt.effect, Effect::Evict { uid, .. } if seen.pod_uids.contains(uid));
+        let nothing_new_fails =
+            is_well(finding, seen) || (finding.is_some() && seen.replicas.ready > 0);
+        return if !target_remains
+            && nothing_new_fails
+            && !matches!(seen.workload.rollout.state, RolloutState::Progressing)
+        {
+            Health::Well
+        } else {
+            Health::Unclear
+        };
+    }
+    let after = Observation {
+        suspects: newer,
+        ..seen.clone()
+    };
+    diagnose(&after, now).map_or(Health::Unclear, |f| Health::FailsAgain(Box::new(f)))
+}
+
+/// The verdict on `attempt`, given since when the workload has been well.
+#[must_use]
+pub fn verdict(
+    attempt: &Attempt,
+    health: &Health,
+    healthy_since: Option<Timestamp>,
+    rules: &VerifyRules,
+    now: Timestamp,
+) -> Verdict {
+    if attempt.outcome != Some(Outcome::Executed) {
+        return if attempt.outcome.is_some() {
+            Verdict::NotApplied
+        } else {
+            Verdict::Pending
+        };
+    }
+    let acted = attempt.ended_at.unwrap_or(attempt.at);
+    match (health, healthy_since) {
+        (Health::FailsAgain(_), _) => Verdict::Relapsed,
+        (Health::Well, Some(since)) if lasted(since, now, rules.healthy_delay) => {
+            Verdict::Recovered
+        }
+        // Well by the deadline is enough, even if healthyDelay ends after it.
+        (Health::Well, Some(_)) => Verdict::Pending,
+        _ if lasted(acted, now, rules.deadline) => Verdict::Relapsed,
+        _ => Verdict::Pending,
+    }
+}
+
+/// Whether at least `span` lies between `since` and `now`. An earlier `now` unlocks nothing.
+#[must_use]
+pub fn lasted(since: Timestamp, now: Timestamp, span: std::time::Duration) -> bool {
+    now >= after(since, span)
+}
+
+/// `at + span`, saturating at the end of time.
+#[must_use]
+pub fn after(at: Timestamp, span: std::time::Duration) -> Timestamp {
+    SignedDuration::try_from(span)
+        .ok()
+        .and_then(|s| at.checked_add(s).ok())
+        .unwrap_or(Timestamp::MAX)
 }

@@ -145,3 +145,17 @@ pub struct Finding {
 pub fn diagnose(_seen: &Observation, _now: Timestamp) -> Option<Finding> {
     None
 }
+
+/// Failures that are one and the same to a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "stub until the diagnosis lands")]
+pub enum Family {
+    Any,
+}
+impl FailureKind {
+    /// Its family.
+    #[must_use]
+    pub fn family(self) -> Family {
+        Family::Any
+    }
+}
