@@ -1,1 +1,4 @@
 //! Everything that touches the world.
+
+pub mod logs;
+pub mod watch;
