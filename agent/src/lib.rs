@@ -1,4 +1,9 @@
 //! Everything that touches the world.
 
+pub mod args;
+pub mod cli;
+pub mod http;
 pub mod logs;
+pub mod metrics;
+pub mod telemetry;
 pub mod watch;
