@@ -302,6 +302,7 @@ impl Metrics {
             Verdict::Pending => return,
             Verdict::Recovered => "recovered",
             Verdict::Relapsed => "relapsed",
+            Verdict::NotApplied => "not_applied",
         };
         let labels = ByVerdict {
             namespace: owned(namespace),
