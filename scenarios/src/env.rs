@@ -39,11 +39,6 @@ pub fn state_dir() -> Result<PathBuf> {
     }
 }
 
-/// Where cargo puts what it builds for the workspace at `root`.
-pub fn target_dir(root: &Path) -> PathBuf {
-    path("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir))
-}
-
 /// Extra compiler flags that the caller already uses.
 pub fn rustflags() -> String {
     std::env::var("RUSTFLAGS").unwrap_or_default()

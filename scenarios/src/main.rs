@@ -1,17 +1,23 @@
 //! `scenarios`: the local cluster and the agent's image, for people and for CI.
 #![expect(clippy::print_stdout, reason = "a command's result belongs on stdout")]
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
-use clap::{Parser, Subcommand};
-use scenarios::cluster::lock::ClusterLock;
+use anyhow::{Context as _, Result, ensure};
+use clap::{Args, Parser, Subcommand};
+use scenarios::cluster::choose::Target;
+use scenarios::cluster::session::Session;
 use scenarios::cluster::state::State;
-use scenarios::cluster::{node, status, tools, up};
-use scenarios::exec;
+use scenarios::cluster::up::Options;
+use scenarios::cluster::{node, selftest, status, tools, up};
+use scenarios::{exec, image};
 
 #[derive(Parser)]
 #[command(version, about)]
 struct Cli {
+    /// The cluster: `local`, `kind`, or a context of your kubeconfig. Default: kind where Docker answers, else local
+    #[arg(long, global = true, env = "PODMENDER_CONTEXT")]
+    context: Option<String>,
     #[command(subcommand)]
     command: Command,
 }
@@ -21,6 +27,17 @@ enum Command {
     /// A real one-node Kubernetes cluster on this machine, without Docker
     #[command(subcommand)]
     Cluster(Cluster),
+    /// Build the agent's image as an archive and print its path
+    #[command(args_conflicts_with_subcommands = true)]
+    Image {
+        #[command(subcommand)]
+        load: Option<Load>,
+        #[command(flatten)]
+        build: Build,
+        /// Where to write the archive
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
     /// Build the pinned Go tools and print where they are
     Tools {
         /// Only this set: kubernetes, node, addons or chart
@@ -28,23 +45,44 @@ enum Command {
     },
 }
 
+#[derive(Args)]
+struct Build {
+    /// Cargo profile: `release`, or `image-dev` for quick iteration
+    #[arg(long, default_value = "release")]
+    profile: String,
+}
+
+#[derive(Subcommand)]
+enum Load {
+    /// Build the image and give it to the cluster's node
+    Load(Build),
+}
+
+#[derive(Args)]
+struct Extra {
+    /// Also start kwok for fake nodes
+    #[arg(long)]
+    kwok: bool,
+}
+
+impl Extra {
+    fn options(&self) -> Options {
+        Options { kwok: self.kwok }
+    }
+}
+
 #[derive(Subcommand)]
 enum Cluster {
     /// Bring it up (a healthy one is kept)
-    Up {
-        /// Also start kwok for fake nodes
-        #[arg(long)]
-        kwok: bool,
-    },
+    Up(Extra),
     /// Take it down and leave nothing behind
     Down,
     /// Show the components; exit 0 when healthy, 3 when not
     Status,
     /// Bring it up and run a command with it, while nobody else can touch it
     Run {
-        /// Also start kwok for fake nodes
-        #[arg(long)]
-        kwok: bool,
+        #[command(flatten)]
+        extra: Extra,
         /// Take the cluster down afterwards
         #[arg(long)]
         down: bool,
@@ -52,61 +90,91 @@ enum Cluster {
         #[arg(last = true, required = true)]
         command: Vec<String>,
     },
+    /// Kill it midway in many ways and check that nothing is left (ends with the cluster down)
+    Selftest,
     /// The node's first process
     #[command(hide = true)]
     Node,
 }
 
 fn main() -> Result<ExitCode> {
-    match Cli::parse().command {
-        Command::Cluster(command) => cluster(command),
+    let cli = Cli::parse();
+    let context = cli.context.as_deref();
+    match cli.command {
+        Command::Cluster(command) => return cluster(context, command),
+        Command::Image {
+            load: Some(Load::Load(build)),
+            ..
+        } => {
+            let session = Session::open(context)?;
+            let image = image::build(&build.profile, None)?;
+            session.up(Options::default())?;
+            session.load(&image.archive)?;
+            println!("{}", image.reference);
+        }
+        Command::Image {
+            load: None,
+            build,
+            out,
+        } => {
+            println!(
+                "{}",
+                image::build(&build.profile, out.as_deref())?
+                    .archive
+                    .display()
+            );
+        }
         Command::Tools { set } => {
-            for known in tools::ALL {
-                if set.as_deref().is_none_or(|s| s == known.name) {
-                    println!("{}", known.ensure()?.display());
-                }
+            let wanted: Vec<_> = tools::ALL
+                .iter()
+                .filter(|t| set.as_deref().is_none_or(|s| s == t.name))
+                .collect();
+            ensure!(
+                !wanted.is_empty(),
+                "there is no such set: name kubernetes, node, addons or chart"
+            );
+            for known in wanted {
+                println!("{}", known.ensure()?.display());
             }
-            Ok(ExitCode::SUCCESS)
         }
     }
+    Ok(ExitCode::SUCCESS)
 }
 
-fn cluster(command: Cluster) -> Result<ExitCode> {
-    let state = State::from_env()?;
+fn cluster(context: Option<&str>, command: Cluster) -> Result<ExitCode> {
     match command {
-        Cluster::Node => node::run(&state)?,
-        Cluster::Up { kwok } => {
-            let _lock = ClusterLock::acquire(&state)?;
-            up::up(&state, up::Options { kwok })?;
-            println!("{}", up::facts(&state));
-        }
-        Cluster::Down => {
-            let _lock = ClusterLock::acquire(&state)?;
-            up::down(&state)?;
-        }
+        Cluster::Node => node::run(&State::from_env()?)?,
         Cluster::Status => {
+            let state = State::from_env()?;
             println!("{}\n{}", status::table(&state), up::facts(&state));
             if !status::healthy(&state) {
                 return Ok(ExitCode::from(3));
             }
         }
+        Cluster::Up(extra) => {
+            let session = Session::open(context)?;
+            session.up(extra.options())?;
+            if session.target == Target::Local {
+                println!("{}", up::facts(&session.state));
+            }
+        }
+        Cluster::Down => Session::open(context)?.down()?,
+        Cluster::Selftest => selftest::run(&Session::open(Some("local"))?)?,
         Cluster::Run {
-            kwok,
+            extra,
             down,
             command,
         } => {
-            let lock = ClusterLock::acquire(&state)?;
-            up::up(&state, up::Options { kwok })?;
+            let session = Session::open(context)?;
+            session.up(extra.options())?;
             let (program, args) = command.split_first().context("name a command")?;
             let mut child = std::process::Command::new(program);
-            child.args(args).env("KUBECONFIG", state.kubeconfig());
-            child.env("PODMENDER_CONTEXT", scenarios::cluster::state::CONTEXT);
-            lock.share(&mut child);
+            session.share(child.args(args));
             let code = child
                 .status()
                 .with_context(|| format!("cannot start `{}`", exec::describe(&child)))?;
             if down {
-                up::down(&state)?;
+                session.down()?;
             }
             return Ok(code
                 .code()

@@ -17,7 +17,7 @@ pub enum Target {
 pub fn choose(context: Option<&str>, docker: impl FnOnce() -> bool) -> Target {
     match context.map(str::trim).filter(|c| !c.is_empty()) {
         Some("local" | super::state::CONTEXT) => Target::Local,
-        Some("kind") => Target::Kind,
+        Some("kind" | super::kind::CONTEXT) => Target::Kind,
         Some(name) => Target::Context(name.to_owned()),
         None if docker() => Target::Kind,
         None => Target::Local,

@@ -11,7 +11,7 @@ use super::state::{State, write};
 use super::{network, process};
 
 /// Settings of the whole machine that a kubelet changes; those of the network belong to the node's own.
-const KERNEL: [&str; 5] = [
+pub const KERNEL: [&str; 5] = [
     "vm/overcommit_memory",
     "kernel/panic",
     "kernel/panic_on_oops",
@@ -37,6 +37,10 @@ pub fn remember(state: &State) -> Result<()> {
 /// Ends the node and takes everything back.
 pub fn clean(state: &State) -> Result<()> {
     process::end_all(state)?;
+    if !state.before().exists() {
+        // Nothing was ever started from this folder: what there is belongs to somebody else.
+        return state.wipe();
+    }
     network::disconnect();
     for root in cgroup_roots() {
         remove_cgroup(&root.join("kubepods"))?;

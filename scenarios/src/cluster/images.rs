@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
 
-use super::node;
 use super::state::{BUSYBOX_IMAGE, State};
+use super::{node, process};
 use crate::{env, exec};
 
 /// The image every pod's sandbox runs; it only sleeps.
@@ -19,8 +19,17 @@ pub struct Buildah {
 }
 
 impl Buildah {
-    /// An empty store under `dir`.
+    /// An empty store under `dir`; stores of builds that were killed are removed.
     pub fn new(dir: &Path) -> Result<Self> {
+        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let owner = name
+                .strip_prefix("buildah-")
+                .and_then(|pid| pid.parse().ok());
+            if owner.is_some_and(|pid| process::start_time(pid).is_none()) {
+                fs::remove_dir_all(entry.path())?;
+            }
+        }
         let store = dir.join(format!("buildah-{}", std::process::id()));
         fs::create_dir_all(&store).with_context(|| format!("cannot create {}", store.display()))?;
         Ok(Self { store })

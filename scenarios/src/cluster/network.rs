@@ -1,5 +1,7 @@
 //! The cable between the machine and the node: tests here reach pods and Services, pods reach what tests listen on.
-use anyhow::{Context as _, Result};
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
 
 use super::node;
 use super::process::Member;
@@ -9,6 +11,16 @@ use crate::exec;
 /// The machine's end; the other end disappears with the node.
 const CABLE: &str = "podmender0";
 const NODE_END: &str = "10.89.0.2";
+
+/// There is one such network per machine: another state folder's cluster keeps this one out.
+pub fn ensure_free() -> Result<()> {
+    let taken = Path::new("/sys/class/net").join(CABLE).exists();
+    ensure!(
+        !taken,
+        "another local cluster is up from another state folder: take it down there (PODMENDER_STATE=... cluster down)"
+    );
+    Ok(())
+}
 
 /// Connects the node.
 pub fn connect(state: &State, init: Member) -> Result<()> {

@@ -59,6 +59,8 @@ pub fn start(state: &State) -> Result<Member> {
         if UnixStream::connect(state.socket()).is_ok()
             && let Some(init) = process::init(state)
         {
+            // Whoever runs long (a test) must not keep a zombie of a node that has been taken down meanwhile.
+            std::thread::spawn(move || child.wait());
             return Ok(init);
         }
         let gone = child.try_wait()?.is_some();
@@ -81,13 +83,24 @@ pub fn spawn(state: &State, order: &Order) -> Result<()> {
         .trim()
         .parse()
         .map_err(|_| anyhow::anyhow!("cannot start {}: {}", order.name, reply.trim()))?;
-    let found = process::members(state)
-        .into_iter()
-        .find(|m| m.inner == inner);
-    let member = found.with_context(|| {
+    // A program that has just been started shows its environment, and so the marker, only a moment later.
+    let deadline = Instant::now() + Duration::from_secs(1);
+    let member = loop {
+        if let Some(member) = process::members(state)
+            .into_iter()
+            .find(|m| m.inner == inner)
+        {
+            break member;
+        }
         let log = state.logs().join(format!("{}.log", order.name));
-        format!("{} ended at once; its log: {}", order.name, log.display())
-    })?;
+        ensure!(
+            Instant::now() < deadline,
+            "{} ended at once; its log: {}",
+            order.name,
+            log.display()
+        );
+        sleep(Duration::from_millis(5));
+    };
     state.record_component(Component {
         name: order.name.clone(),
         pid: member.pid,

@@ -1,4 +1,5 @@
 //! The node's processes, found by the marker they inherit, and ended through handles that never reach a recycled pid.
+use std::collections::BTreeMap;
 use std::fs;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -81,31 +82,33 @@ pub fn init(state: &State) -> Option<Member> {
 }
 
 /// Ends every process of the node and waits until the last one is gone.
-pub fn end_all(state: &State) -> Result<usize> {
+pub fn end_all(state: &State) -> Result<()> {
     let marker = marker(state);
     let deadline = Instant::now() + Duration::from_secs(20);
-    let mut ended = 0;
+    let mut seen = BTreeMap::new();
     loop {
-        let left = members(state);
-        if left.is_empty() {
-            return Ok(ended);
+        seen.extend(members(state).into_iter().map(|m| (m.pid, m)));
+        // A dying process loses its environment, and so its marker, before it is gone; the node's first goes last.
+        seen.retain(|pid, member| start_time(*pid) == Some(member.started));
+        if seen.is_empty() {
+            return Ok(());
         }
         ensure!(
             Instant::now() < deadline,
-            "processes of the old node do not end: {left:?}"
+            "processes of the old node do not end: {:?}",
+            seen.values()
         );
-        for member in left {
+        for member in seen.values() {
             let Some(pid) = i32::try_from(member.pid).ok().and_then(Pid::from_raw) else {
                 continue;
             };
             // The handle pins the process; the marker is read again after it is open, so this one is ours.
             if let Ok(handle) = pidfd_open(pid, PidfdFlags::empty())
                 && marked(member.pid, &marker)
-                && pidfd_send_signal(&handle, Signal::KILL).is_ok()
             {
-                ended += 1;
+                let _ = pidfd_send_signal(&handle, Signal::KILL);
             }
         }
-        sleep(Duration::from_millis(20));
+        sleep(Duration::from_millis(10));
     }
 }

@@ -42,7 +42,7 @@ pub fn up(state: &State, options: Options) -> Result<()> {
         programs: &programs,
     };
     let began = Instant::now();
-    if status::healthy(state) {
+    if status::healthy(state) && settle(state, Duration::from_secs(10)).is_ok() {
         ui::say("the local cluster is already up");
     } else {
         cleanup::clean(state).context("cannot remove the remains of an earlier cluster")?;
@@ -61,6 +61,7 @@ pub fn up(state: &State, options: Options) -> Result<()> {
 }
 
 fn fresh(state: &State, orders: &Orders<'_>, programs: &Programs) -> Result<()> {
+    network::ensure_free()?;
     state.prepare()?;
     cleanup::remember(state)?;
     let archives = images::base_images()?;
@@ -95,8 +96,13 @@ fn fresh(state: &State, orders: &Orders<'_>, programs: &Programs) -> Result<()> 
     ] {
         node::spawn(state, &order)?;
     }
+    settle(state, Duration::from_secs(60))
+}
+
+/// Waits for everything that a first pod needs; also for a cluster whose start was cut off here.
+fn settle(state: &State, limit: Duration) -> Result<()> {
     let manifests = state.conf().join("manifests.yaml").display().to_string();
-    kubectl::until("the cluster's own objects", Duration::from_secs(20), || {
+    kubectl::until("the cluster's own objects", limit, || {
         kubectl::run(
             state,
             &[
@@ -109,16 +115,14 @@ fn fresh(state: &State, orders: &Orders<'_>, programs: &Programs) -> Result<()> 
         )
         .map(|_| true)
     })?;
-    kubectl::until("the node is ready", Duration::from_secs(60), || {
+    kubectl::until("the node is ready", limit, || {
         let path = r#"jsonpath={.status.conditions[?(@.type=="Ready")].status}"#;
         Ok(kubectl::run(state, &["get", "node", NODE, "-o", path])? == "True")
     })?;
-    kubectl::until(
-        "the default service account exists",
-        Duration::from_secs(30),
-        || kubectl::run(state, &["get", "serviceaccount", "default"]).map(|_| true),
-    )?;
-    kubectl::until("DNS answers", Duration::from_secs(30), || {
+    kubectl::until("the default service account exists", limit, || {
+        kubectl::run(state, &["get", "serviceaccount", "default"]).map(|_| true)
+    })?;
+    kubectl::until("DNS answers", limit, || {
         exec::run(
             "busybox",
             &[
