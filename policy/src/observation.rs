@@ -101,7 +101,7 @@ pub enum RolloutState {
     Complete,
     /// Under way, inside its progress deadline.
     Progressing,
-    /// `ProgressDeadlineExceeded`, or its like.
+    /// `ProgressDeadlineExceeded`, or its like: for a Job, its `Failed` condition (BackoffLimitExceeded, DeadlineExceeded).
     Stuck,
     /// `spec.paused: true`.
     Paused,

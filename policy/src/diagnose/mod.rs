@@ -1,41 +1,38 @@
 //! `Observation -> Option<Finding>`: names the failure, from states before Events, and the evidence for it.
 
+mod command;
+mod config;
+mod crash;
+mod image;
+mod job;
+mod kind;
+mod memory;
+mod probe;
+mod rollout;
+mod schedule;
+mod sentence;
+mod sign;
+mod volume;
+
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod tests;
+
 use crate::{
     bounds::{LogLine, Message, Name, Text},
-    observation::{ContainerRole, EventSeen, LogCause, Observation},
+    observation::{ContainerRole, EventSeen, LogCause, Observation, Presence},
 };
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use sign::Sign;
 
-/// What fails, spelt as Kubernetes spells the reason where it has one.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[allow(missing_docs, reason = "spelt as Kubernetes spells the reason")]
-pub enum FailureKind {
-    CrashLoopBackOff,
-    /// Exits with an error, not (yet) backed off.
-    Error,
-    OOMKilled,
-    LivenessProbeFailed,
-    ReadinessProbeFailed,
-    StartupProbeFailed,
-    ErrImagePull,
-    ImagePullBackOff,
-    InvalidImageName,
-    ErrImageNeverPull,
-    CreateContainerConfigError,
-    CreateContainerError,
-    RunContainerError,
-    /// Exit 126, 127 or 128: the command cannot be run.
-    ContainerCannotRun,
-    Unschedulable,
-    FailedMount,
-    NodeNotReady,
-    /// A Job used up its backoffLimit.
-    JobFailed,
-}
+pub use crash::{BACKOFF_FORGOTTEN, RAN_WELL, SETTLES_AFTER};
+pub use kind::{FailureFamily, FailureKind};
+pub use probe::RECENT;
+pub use schedule::SCHEDULED_WITHIN;
+pub use volume::MOUNTED_WITHIN;
 
 /// When the fault began, as far as it tells what could help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -141,21 +138,72 @@ pub struct Finding {
 }
 
 /// Names what fails, or `None` when nothing does (or what happens is expected: a drain, a deletion, a rollout's old pods).
+///
+/// Of several failing pods the one with the most telling failure is shown (see [`FailureFamily`]), then the one that
+/// failed first, then by name: the order of `suspects` never matters.
 #[must_use]
-pub fn diagnose(_seen: &Observation, _now: Timestamp) -> Option<Finding> {
-    None
+pub fn diagnose(seen: &Observation, now: Timestamp) -> Option<Finding> {
+    if matches!(seen.workload.presence, Presence::Deleting | Presence::Gone) {
+        return None;
+    }
+    if job::failed(seen) {
+        return job::sign(seen).map(|sign| finding(&sign, 1, seen));
+    }
+    let crashes = !job::counts_failures(seen);
+    let signs = seen
+        .suspects
+        .iter()
+        .filter_map(|pod| sign::of_pod(pod, crashes, now));
+    let signs: Vec<Sign<'_>> = signs.collect();
+    let chosen = signs.iter().min_by(|a, b| a.order().cmp(&b.order()))?;
+    let family = chosen.kind.family();
+    let same = signs.iter().filter(|s| s.kind.family() == family).count();
+    Some(finding(
+        chosen,
+        u32::try_from(same).unwrap_or(u32::MAX),
+        seen,
+    ))
 }
 
-/// Failures that are one and the same to a person.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "stub until the diagnosis lands")]
-pub enum Family {
-    Any,
+/// When [`diagnose`] may come to another answer without any news from the cluster: the next time at which a failure
+/// lapses (a container has run long enough again) or a delay becomes one (a pod that no node takes).
+///
+/// Nothing wakes the workload then but a timer: a plan's `wake_at` must not lie after it.
+#[must_use]
+pub fn look_again(seen: &Observation, now: Timestamp) -> Option<Timestamp> {
+    let pods = seen.suspects.iter().filter(|p| !sign::expected(p));
+    pods.flat_map(|p| {
+        let containers = p.containers.iter().filter_map(|c| probe::lapses(p, c, now));
+        let dues = schedule::due(p).into_iter().chain(volume::due(p));
+        containers.chain(dues)
+    })
+    .filter(|at| *at > now)
+    .min()
 }
-impl FailureKind {
-    /// Its family.
-    #[must_use]
-    pub fn family(self) -> Family {
-        Family::Any
+
+/// Puts a finding together.
+fn finding(sign: &Sign<'_>, pods_failing: u32, seen: &Observation) -> Finding {
+    let c = sign.container;
+    let diagnosis = Diagnosis {
+        failure: sign.kind,
+        container: c.map(|c| c.name.clone()),
+        role: c.map(|c| c.role),
+        pod: sign.pod.name.clone(),
+        pod_uid: sign.pod.uid.clone(),
+        pod_created: sign.pod.created,
+        exit_code: sign.ended.map(|t| t.exit_code),
+        restarts: c.map_or(0, |c| c.restarts),
+        occurrences: sign.occurrences.max(1),
+        pods_failing: pods_failing.max(1),
+        since: sign.since.min(sign.last),
+        last: sign.last,
+        onset: rollout::onset(sign, &seen.workload.rollout),
+        revision: sign.pod.revision.clone(),
+        missing: sign.missing.clone(),
+    };
+    let evidence = sentence::evidence(sign);
+    Finding {
+        diagnosis,
+        evidence,
     }
 }
