@@ -64,6 +64,9 @@ impl Orders<'_> {
             ),
             "--manage-all-nodes=false".into(),
             "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake".into(),
+            // Fake nodes announce this port; without it `kubectl logs` would ask the real kubelet.
+            format!("--server-address={NODE_ADDRESS}:10247"),
+            "--node-port=10247".into(),
             format!("--node-ip={NODE_ADDRESS}"),
         ];
         let entries = fs::read_dir(stages)

@@ -63,3 +63,32 @@ impl ClusterLock {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::{ClusterLock, State};
+
+    #[test]
+    fn the_second_waits_until_the_first_lets_go() {
+        let dir = std::env::temp_dir().join(format!("podmender-lock-{}", std::process::id()));
+        let state = State::at(dir.clone()).unwrap();
+        let first = ClusterLock::acquire(&state).unwrap();
+        let (tell, told) = mpsc::channel();
+        let second = std::thread::spawn(move || {
+            let lock = ClusterLock::acquire(&state).unwrap();
+            tell.send(()).unwrap();
+            drop(lock);
+        });
+        assert!(
+            told.recv_timeout(Duration::from_millis(200)).is_err(),
+            "it did not wait"
+        );
+        drop(first);
+        told.recv_timeout(Duration::from_secs(5)).unwrap();
+        second.join().unwrap();
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+}

@@ -12,24 +12,20 @@ pub fn running(state: &State, name: &str) -> bool {
         .any(|c| c.name == name && process::start_time(c.pid) == Some(c.started))
 }
 
-/// Every component runs and the API server says that it is ready.
+/// Everything that a cluster cannot do without runs, and the API server says that it is ready.
 pub fn healthy(state: &State) -> bool {
-    let components = state.components();
-    let wanted = [
+    let needed = [
         "etcd",
         "kube-apiserver",
+        "kube-controller-manager",
+        "kube-scheduler",
         "containerd",
         "kubelet",
         "kube-proxy",
         "coredns",
         "metrics-server",
     ];
-    wanted
-        .iter()
-        .all(|w| components.iter().any(|c| c.name == *w))
-        && components
-            .iter()
-            .all(|c| process::start_time(c.pid) == Some(c.started))
+    needed.iter().all(|name| running(state, name))
         && kubectl::run(state, &["get", "--raw", "/readyz", "--request-timeout=5s"]).is_ok()
 }
 
