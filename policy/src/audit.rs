@@ -11,15 +11,18 @@ use crate::{
 };
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 
 /// A fact worth keeping.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(
+    remote = "Self",
     rename_all = "camelCase",
     rename_all_fields = "camelCase",
     tag = "type"
 )]
+#[schemars(extend("x-kubernetes-preserve-unknown-fields" = true))]
 #[allow(
     missing_docs,
     reason = "each variant says what happened; the fields are those of the thing it names"
@@ -74,6 +77,31 @@ pub enum Fact {
     Resolved {
         reason: Reason,
     },
+    /// Written by another version of the agent, in words that this one does not know: kept exactly as it is stored, so
+    /// that the chain stays verifiable in both directions.
+    #[serde(skip)]
+    Foreign(Value),
+}
+
+impl Serialize for Fact {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Foreign(stored) => stored.serialize(to),
+            known => Self::serialize(known, to),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Fact {
+    /// Never refuses a JSON value. A fact counts as known only if writing it again gives what was stored; otherwise a
+    /// field that a newer version added would be lost, and the record would look as if it had been edited.
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let stored = Value::deserialize(from)?;
+        Ok(match Self::deserialize(&stored) {
+            Ok(known) if serde_json::to_value(&known).is_ok_and(|again| again == stored) => known,
+            _ => Self::Foreign(stored),
+        })
+    }
 }
 
 /// A SHA-256 in hex.

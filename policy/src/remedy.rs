@@ -113,8 +113,10 @@ pub struct Act {
     pub effect: Effect,
 }
 
-/// How an act ended.
+/// How an act ended. Stored as `{type: Executed}` or `{type: Refused, why: Gone}`: a structural schema allows no
+/// "a string or an object".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", content = "why")]
 pub enum Outcome {
     /// The API server accepted it (or a read-back shows that it did).
     Executed,

@@ -1,6 +1,14 @@
 //! `Policy`: what the owner allows, validated. `AgentPolicySpec -> Policy` is the only way in (parse, don't validate).
 
+pub mod duration;
+pub mod selector;
+pub mod spec;
+
+pub use spec::AgentPolicySpec;
+
 use crate::{bounds::Name, remedy::RemedyName};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, time::Duration};
 
 /// A policy that was found to make sense. Fields are what `decide` reads; units are in the types.
@@ -35,7 +43,10 @@ pub struct Policy {
 }
 
 /// How much the agent may do by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "camelCase")]
 pub enum Level {
     /// Nothing is written to a workload.
     Observe,

@@ -1,5 +1,6 @@
 //! The commands that people type. Results go to stdout, everything else to stderr.
 
+pub mod crd;
 pub mod exit;
 pub mod out;
 
@@ -16,6 +17,11 @@ pub async fn run(_global: Global, command: Command) -> anyhow::Result<u8> {
             let mut script = Vec::new();
             generate(shell, &mut args::command(None), "podmender", &mut script);
             out::stdout(|to| to.write_all(&script))?;
+            Ok(exit::OK)
+        }
+        Command::Crd => {
+            let yaml = crd::render()?;
+            out::stdout(|to| to.write_all(yaml.as_bytes()))?;
             Ok(exit::OK)
         }
         _ => anyhow::bail!("this command is not built yet"),

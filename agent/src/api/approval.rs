@@ -1,0 +1,126 @@
+//! `Approval`: a person's decision on what an incident asks.
+//!
+//! Who may create one is a matter of RBAC on `approvals.podmender.io`, and who did is proven by the API server's audit
+//! log: the API server tells a controller neither. `spec.by` is therefore a note, never a proof, and `plan` never
+//! decides from it. What binds an approval is what it names: incident, remedy, UID and generation, and the API
+//! server's own `metadata.creationTimestamp`, which nobody can choose. It cannot be edited once it is made, and its
+//! status says once and for all what became of it.
+
+use super::schema::{self, NotStructural};
+use jiff::Timestamp;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::{CustomResource, CustomResourceExt, ResourceExt};
+use podmender_policy::{
+    approval::{self, Answer},
+    bounds::{Name, Text},
+    decide::Reason,
+    incident::IncidentId,
+    remedy::RemedyName,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The `spec` of an [`Approval`]: cannot be changed.
+#[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[kube(
+    group = "podmender.io",
+    version = "v1alpha1",
+    kind = "Approval",
+    namespaced,
+    schema = "disabled",
+    status = "ApprovalStatus",
+    derive = "PartialEq",
+    doc = "A person's decision on what an incident asks",
+    shortname = "appr",
+    category = "podmender",
+    label("app.kubernetes.io/part-of", "podmender"),
+    selectable = ".spec.incident",
+    printcolumn(name = "Incident", type_ = "string", json_path = ".spec.incident"),
+    printcolumn(name = "Remedy", type_ = "string", json_path = ".spec.remedy"),
+    printcolumn(name = "Answer", type_ = "string", json_path = ".spec.answer"),
+    printcolumn(
+        name = "By",
+        type_ = "string",
+        json_path = ".spec.by",
+        description = "As noted; the API server's audit log is the proof"
+    ),
+    printcolumn(name = "Result", type_ = "string", json_path = ".status.result"),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp"
+    )
+)]
+#[serde(rename_all = "camelCase")]
+pub struct ApprovalBody {
+    /// Which incident, in the same namespace.
+    pub incident: IncidentId,
+    /// Yes or no.
+    pub answer: Answer,
+    /// Which remedy was shown to the person.
+    pub remedy: RemedyName,
+    /// The workload's UID as shown to the person.
+    pub uid: Name,
+    /// The workload's generation as shown to the person.
+    pub generation: i64,
+    /// Who decided: a note for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Text<256>>,
+}
+
+/// What became of an approval.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ApprovalStatus {
+    /// When it was used up. An approval that has this counts for nothing more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consumed_at: Option<Timestamp>,
+    /// Whether it counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<ApprovalResult>,
+    /// Why it did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+}
+
+/// Whether an approval counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum ApprovalResult {
+    Accepted,
+    Refused,
+}
+
+impl Approval {
+    /// What `plan` reads, if it is still unused. `None` without a creation time: then the API server has not made it.
+    #[must_use]
+    pub fn unused(&self) -> Option<approval::Approval> {
+        if self
+            .status
+            .as_ref()
+            .is_some_and(|status| status.consumed_at.is_some())
+        {
+            return None;
+        }
+        let spec = &self.spec;
+        Some(approval::Approval {
+            id: Name::new(&self.name_any()),
+            incident: spec.incident.clone(),
+            answer: spec.answer,
+            remedy: spec.remedy,
+            uid: spec.uid.clone(),
+            generation: spec.generation,
+            by: spec.by.clone().unwrap_or_default(),
+            at: self.metadata.creation_timestamp.as_ref()?.0,
+        })
+    }
+}
+
+/// The definition, with its schema.
+pub(super) fn crd() -> Result<CustomResourceDefinition, NotStructural> {
+    schema::complete::<ApprovalBody, ApprovalStatus>(
+        Approval::crd(),
+        &[schema::IMMUTABLE_SPEC, schema::USED_UP_ONCE],
+        &["spec"],
+    )
+}
