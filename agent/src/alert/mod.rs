@@ -1,0 +1,19 @@
+//! Tells people: one message per incident and a follow-up when it ends, over Slack or any webhook.
+//!
+//! Level-triggered, like everything else: what is still to be told follows from an incident's `status.told` and its
+//! phase, so a receiver that is down loses nothing, and one that comes back hears the newest state once.
+
+pub mod address;
+pub mod channel;
+pub mod digest;
+pub mod lane;
+pub mod notice;
+pub mod outbox;
+pub mod payload;
+pub mod post;
+pub mod slack;
+pub mod story;
+
+pub use address::Secrets;
+pub use channel::{Channel, Source};
+pub use outbox::{News, Outbox, ToldNow};

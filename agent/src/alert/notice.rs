@@ -1,0 +1,134 @@
+//! A notice: what an alert needs of an incident, small enough to keep thousands of; and when one is due.
+
+use jiff::Timestamp;
+use podmender_policy::{
+    approval::ApprovalRequest,
+    bounds::{Message, Name},
+    decide::{DecisionKind, Reason},
+    diagnose::Diagnosis,
+    incident::{Attempt, Incident, IncidentId, Phase},
+    observation::Replicas,
+    redact::RedactedEvidence,
+    workload::WorkloadRef,
+};
+
+/// What is to be told of one incident.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Notice {
+    /// The incident.
+    pub id: IncidentId,
+    /// The workload.
+    pub workload: WorkloadRef,
+    /// Where the incident stands.
+    pub phase: Phase,
+    /// What is wrong.
+    pub diagnosis: Diagnosis,
+    /// When the incident was first seen.
+    pub first_seen: Timestamp,
+    /// The evidence, without secrets.
+    pub evidence: RedactedEvidence,
+    /// The decision.
+    pub decision: DecisionKind,
+    /// Why.
+    pub reason: Reason,
+    /// Why, for a person.
+    pub message: Message,
+    /// Replicas.
+    pub replicas: Replicas,
+    /// What is asked.
+    pub approval: Option<ApprovalRequest>,
+    /// What was tried.
+    pub attempts: Vec<Attempt>,
+    /// When it ended.
+    pub resolved_at: Option<Timestamp>,
+    /// What was told before, if anything: then this is a follow-up.
+    pub told: Option<Phase>,
+    /// The policy that covers it.
+    pub policy: Name,
+}
+
+impl Notice {
+    /// Copies what is needed; the timeline, which is most of an incident, is not.
+    #[must_use]
+    pub fn of(incident: &Incident) -> Self {
+        let (spec, status) = (&incident.spec, &incident.status);
+        Self {
+            id: incident.id.clone(),
+            workload: spec.workload.clone(),
+            phase: status.phase,
+            diagnosis: status.diagnosis.clone(),
+            first_seen: spec.first_seen,
+            evidence: status.evidence.clone(),
+            decision: status.decision,
+            reason: status.reason,
+            message: status.message.clone(),
+            replicas: status.replicas,
+            approval: status.approval.clone(),
+            attempts: status.attempts.clone(),
+            resolved_at: status.resolved_at,
+            told: status.told.as_ref().map(|told| told.phase),
+            policy: spec.policy.clone(),
+        }
+    }
+
+    /// Drops what a digest does not show.
+    pub(crate) fn slim(&mut self) {
+        self.evidence.lines = Vec::new();
+        self.evidence.event = None;
+        self.attempts = Vec::new();
+        self.message = Message::default();
+    }
+}
+
+/// Whether `now` is news to people who were told `told` last.
+///
+/// One message when it begins, one when a person is needed, one when it ends: not one for each step between.
+#[must_use]
+pub fn is_news(told: Option<Phase>, now: Phase) -> bool {
+    let Some(told) = told else {
+        return true;
+    };
+    match now {
+        Phase::Resolved => told != Phase::Resolved,
+        Phase::Escalated => told != Phase::Escalated,
+        Phase::AwaitingApproval => told != Phase::AwaitingApproval,
+        // It failed again after it was well; otherwise a step on the way.
+        Phase::Detected | Phase::Remediating | Phase::Verifying => told == Phase::Resolved,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mend_that_helps_is_two_messages() {
+        let mut told = None;
+        let mut messages = 0;
+        for now in [
+            Phase::Detected,
+            Phase::Remediating,
+            Phase::Verifying,
+            Phase::Detected,
+            Phase::Remediating,
+            Phase::Verifying,
+            Phase::Resolved,
+            Phase::Resolved,
+        ] {
+            if is_news(told, now) {
+                told = Some(now);
+                messages += 1;
+            }
+        }
+        assert_eq!(messages, 2);
+    }
+
+    #[test]
+    fn a_person_is_called_once_for_each_reason() {
+        assert!(is_news(Some(Phase::Detected), Phase::AwaitingApproval));
+        assert!(is_news(Some(Phase::AwaitingApproval), Phase::Escalated));
+        assert!(!is_news(Some(Phase::Escalated), Phase::Escalated));
+        assert!(is_news(Some(Phase::Resolved), Phase::Detected));
+        assert!(is_news(None, Phase::Resolved));
+    }
+}

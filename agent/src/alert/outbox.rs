@@ -1,0 +1,350 @@
+//! The outbox: takes the newest state of incidents, sends what is news, and says what was told.
+//!
+//! Offering never waits, each channel goes at its own pace, and a channel that is slow or down holds up nothing else.
+
+use crate::{
+    alert::{
+        address::Secrets,
+        channel::Channel,
+        digest::Digest,
+        lane::{Form, Lane, Next, Pace, Uptime},
+        notice::Notice,
+        payload,
+        post::{Failure, Post},
+        slack,
+    },
+    metrics::{AlertResult, Metrics},
+};
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use jiff::Timestamp;
+use podmender_policy::{
+    bounds::{Name, Text},
+    incident::{Incident, IncidentId, Phase},
+    workload::WorkloadRef,
+};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    num::NonZeroU32,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep_until},
+};
+
+/// An incident of which people were told, on every channel of its policy that can be reached at all.
+/// To be kept as `status.told`, so that nobody is told twice after a restart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToldNow {
+    /// The incident.
+    pub incident: IncidentId,
+    /// Its workload (its namespace is the incident's).
+    pub workload: WorkloadRef,
+    /// The phase that was told.
+    pub phase: Phase,
+}
+
+/// What the outbox has to say to the agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// People were told.
+    Told(Vec<ToldNow>),
+    /// What is wrong with the channels has changed: see [`Outbox::problems`].
+    Problems,
+}
+
+/// Reads the clock.
+pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Everything that is to be told.
+pub struct Outbox {
+    state: Mutex<State>,
+    wake: Notify,
+    clock: Uptime,
+    now: Now,
+    post: Post,
+    secrets: Secrets,
+    metrics: Arc<Metrics>,
+    pace: fn(&Channel) -> Pace,
+}
+
+#[derive(Default)]
+struct State {
+    /// By policy, as `incident.spec.policy` names it.
+    routes: BTreeMap<Name, Vec<Channel>>,
+    lanes: BTreeMap<Channel, Lane>,
+}
+
+impl fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbox")
+            .field("pending", &self.pending())
+            .finish_non_exhaustive()
+    }
+}
+
+/// How fast each kind of channel may go. Slack allows one message a second, with short bursts.
+fn pace(channel: &Channel) -> Pace {
+    let burst = match channel {
+        Channel::SlackWebhook { .. } | Channel::SlackApp { .. } => 2,
+        Channel::Webhook { .. } => 3,
+    };
+    Pace::with_burst(NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN))
+}
+
+type Sent = (Channel, Result<(), Failure>);
+
+impl Outbox {
+    /// An outbox without channels. Nothing is read, connected or sent yet.
+    #[must_use]
+    pub fn new(secrets: Secrets, metrics: Arc<Metrics>, now: Now) -> Self {
+        Self {
+            state: Mutex::default(),
+            wake: Notify::new(),
+            clock: Uptime::start(),
+            now,
+            post: Post::default(),
+            secrets,
+            metrics,
+            pace,
+        }
+    }
+
+    /// Sets the channels of a policy (none: its incidents are not told). What is pending for a channel that no policy
+    /// names any more is dropped.
+    pub fn set_channels(&self, policy: &Name, channels: Vec<Channel>) {
+        let mut state = self.state();
+        state.routes.insert(policy.clone(), channels);
+        self.tidy(&mut state);
+    }
+
+    /// The policy is gone.
+    pub fn forget_policy(&self, policy: &Name) {
+        let mut state = self.state();
+        state.routes.remove(policy);
+        self.tidy(&mut state);
+    }
+
+    fn tidy(&self, state: &mut State) {
+        let State { routes, lanes } = state;
+        let named = |channel: &Channel| routes.values().flatten().any(|c| c == channel);
+        lanes.retain(|channel, _| named(channel));
+        for channel in routes.values().flatten() {
+            if !lanes.contains_key(channel) {
+                let mut lane = Lane::new((self.pace)(channel), self.clock);
+                if let Err(e) = channel
+                    .source()
+                    .and_then(|source| self.secrets.address(source))
+                {
+                    lane.give_up(problem(channel, &e));
+                }
+                lanes.insert(channel.clone(), lane);
+            }
+        }
+        self.wake.notify_one();
+    }
+
+    /// Takes the newest state of an incident; it replaces what is pending of it. Never waits: call it on every pass.
+    pub fn offer(&self, incident: &Incident) {
+        let mut state = self.state();
+        let State { routes, lanes } = &mut *state;
+        let Some(channels) = routes.get(&incident.spec.policy) else {
+            return;
+        };
+        let mut notice = None;
+        let mut pending = false;
+        for channel in channels {
+            if let Some(lane) = lanes.get_mut(channel) {
+                let notice = notice.get_or_insert_with(|| Arc::new(Notice::of(incident)));
+                pending |= lane.offer(notice);
+            }
+        }
+        if pending {
+            self.wake.notify_one();
+        }
+    }
+
+    /// The incident is gone: nothing of it is told any more.
+    pub fn forget(&self, incident: &IncidentId) {
+        for lane in self.state().lanes.values_mut() {
+            lane.forget(incident);
+        }
+    }
+
+    /// What is wrong with the channels of a policy, in sentences that say what to fix. For its condition.
+    #[must_use]
+    pub fn problems(&self, policy: &Name) -> Vec<Text<256>> {
+        let state = self.state();
+        let channels = state.routes.get(policy).into_iter().flatten();
+        channels
+            .filter_map(|channel| state.lanes.get(channel)?.problem.clone())
+            .collect()
+    }
+
+    /// How many messages' worth of incidents wait, over all channels.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.state().lanes.values().map(Lane::pending).sum()
+    }
+
+    /// Sends what is due, until dropped. `news` is called between messages and must not wait.
+    pub async fn run(&self, news: impl Fn(News)) {
+        let mut posts: FuturesUnordered<BoxFuture<'_, Sent>> = FuturesUnordered::new();
+        loop {
+            let wake_at = self.start_due(&posts, &news);
+            tokio::select! {
+                () = self.wake.notified() => {}
+                Some((channel, result)) = posts.next(), if !posts.is_empty() => {
+                    self.finish(&channel, result, &news);
+                }
+                () = sleep_until(wake_at) => {}
+            }
+        }
+    }
+
+    /// Starts a message on every lane that is due; gives the time at which the next one will be.
+    fn start_due<'a>(
+        &'a self,
+        posts: &FuturesUnordered<BoxFuture<'a, Sent>>,
+        news: &impl Fn(News),
+    ) -> Instant {
+        let mut wake_at = Duration::from_secs(3600) + self.clock.at(Duration::ZERO).elapsed();
+        let mut problems = false;
+        let mut state = self.state();
+        for (channel, lane) in &mut state.lanes {
+            let next = lane.next();
+            if let Next::At(at) = next {
+                wake_at = wake_at.min(at);
+            }
+            if matches!(next, Next::Idle | Next::At(_)) {
+                continue;
+            }
+            match channel
+                .source()
+                .and_then(|source| self.secrets.address(source))
+            {
+                Ok(url) => {
+                    let (body, about) = self.write(channel, lane.form, next);
+                    lane.start(about);
+                    let channel = channel.clone();
+                    let send = self.post.send(url, body);
+                    posts.push(send.map(|result| (channel, result)).boxed());
+                }
+                Err(e) => {
+                    self.metrics
+                        .alerted(channel.kind(), AlertResult::misconfigured);
+                    problems |= lane.give_up(problem(channel, &e));
+                    if let Next::At(at) = lane.next() {
+                        wake_at = wake_at.min(at);
+                    }
+                }
+            }
+        }
+        drop(state);
+        if problems {
+            news(News::Problems);
+        }
+        self.clock.at(wake_at)
+    }
+
+    /// The message, and what it is about.
+    fn write(&self, channel: &Channel, form: Form, next: Next) -> (Vec<u8>, Vec<Arc<Notice>>) {
+        let now = (self.now)();
+        let slack = !matches!(channel, Channel::Webhook { .. });
+        match next {
+            Next::Single(notice) if slack => (slack::incident(&notice, form, now), vec![notice]),
+            Next::Single(notice) => (payload::incident(&notice, form, now), vec![notice]),
+            Next::Digest(notices) => {
+                let digest = Digest::of(notices);
+                let body = if slack {
+                    slack::digest(&digest, form)
+                } else {
+                    payload::digest(&digest)
+                };
+                (body, digest.named)
+            }
+            Next::Idle | Next::At(_) => (Vec::new(), Vec::new()),
+        }
+    }
+
+    fn finish(&self, channel: &Channel, result: Result<(), Failure>, news: &impl Fn(News)) {
+        let mut state = self.state();
+        let Some(lane) = state.lanes.get_mut(channel) else {
+            return;
+        };
+        let (outcome, changed, told) = match result {
+            Ok(()) => {
+                let (told, over) = lane.arrived();
+                (AlertResult::sent, over, told)
+            }
+            Err(failure) => {
+                let (outcome, changed) = fail(channel, lane, failure);
+                (outcome, changed, Vec::new())
+            }
+        };
+        self.metrics.alerted(channel.kind(), outcome);
+        let told = everywhere(&state, told);
+        drop(state);
+        if changed {
+            news(News::Problems);
+        }
+        if !told.is_empty() {
+            news(News::Told(told));
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What one channel was told, as far as no other channel of the same policy still has to tell it. (One that has no
+/// usable address does not count: it would keep everybody waiting for ever.)
+fn everywhere(state: &State, told: Vec<Arc<Notice>>) -> Vec<ToldNow> {
+    let waits = |notice: &Notice| {
+        let channels = state.routes.get(&notice.policy).into_iter().flatten();
+        let mut lanes = channels.filter_map(|channel| state.lanes.get(channel));
+        lanes.any(|lane| {
+            !lane.misconfigured
+                && lane
+                    .pending_phase(&notice.id)
+                    .is_some_and(|p| p == notice.phase)
+        })
+    };
+    told.iter()
+        .filter(|notice| !waits(notice))
+        .map(|notice| ToldNow {
+            incident: notice.id.clone(),
+            workload: notice.workload.clone(),
+            phase: notice.phase,
+        })
+        .collect()
+}
+
+/// A message did not arrive. Returns the metric's label and whether the channel's problem is a new one.
+fn fail(channel: &Channel, lane: &mut Lane, failure: Failure) -> (AlertResult, bool) {
+    let (result, says, wait) = match failure {
+        Failure::Limited(wait) => (
+            AlertResult::limited,
+            "the receiver asks for patience".into(),
+            wait,
+        ),
+        Failure::Refused { says, wait } => (AlertResult::refused, says, wait),
+        Failure::Unreachable(says) => (AlertResult::unreachable, says, None),
+        Failure::Unfit(says) => {
+            lane.form = Form::Plain;
+            (AlertResult::refused, says, None)
+        }
+    };
+    let changed = lane.failed(problem(channel, &says), wait);
+    if changed {
+        tracing::warn!(channel = %channel, error = %says, "an alert did not arrive; it is kept and tried again");
+    }
+    (result, changed)
+}
+
+fn problem(channel: &Channel, says: &impl fmt::Display) -> Text<256> {
+    Text::new(&format!("{channel}: {says}"))
+}
