@@ -1,16 +1,15 @@
 //! `scenarios`: the local cluster and the agent's image, for people and for CI.
-#![expect(clippy::print_stdout, reason = "a command's result belongs on stdout")]
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::{Args, Parser, Subcommand};
-use scenarios::cluster::choose::Target;
-use scenarios::cluster::session::Session;
+use scenarios::cluster::choose::{self, Target};
+use scenarios::cluster::session::{self, Session};
 use scenarios::cluster::state::State;
 use scenarios::cluster::up::Options;
 use scenarios::cluster::{node, selftest, status, tools, up};
-use scenarios::{exec, image};
+use scenarios::{exec, image, ui};
 
 #[derive(Parser)]
 #[command(version, about)]
@@ -110,18 +109,17 @@ fn main() -> Result<ExitCode> {
             let image = image::build(&build.profile, None)?;
             session.up(Options::default())?;
             session.load(&image.archive)?;
-            println!("{}", image.reference);
+            ui::result(image.reference);
         }
         Command::Image {
             load: None,
             build,
             out,
         } => {
-            println!(
-                "{}",
+            ui::result(
                 image::build(&build.profile, out.as_deref())?
                     .archive
-                    .display()
+                    .display(),
             );
         }
         Command::Tools { set } => {
@@ -134,7 +132,7 @@ fn main() -> Result<ExitCode> {
                 "there is no such set: name kubernetes, node, addons or chart"
             );
             for known in wanted {
-                println!("{}", known.ensure()?.display());
+                ui::result(known.ensure()?.display());
             }
         }
     }
@@ -146,7 +144,13 @@ fn cluster(context: Option<&str>, command: Cluster) -> Result<ExitCode> {
         Cluster::Node => node::run(&State::from_env()?)?,
         Cluster::Status => {
             let state = State::from_env()?;
-            println!("{}\n{}", status::table(&state), up::facts(&state));
+            let target = choose::choose(context, choose::docker_answers);
+            if target != Target::Local {
+                session::answers(&target, &state)?;
+                ui::result(format!("{target:?} answers"));
+                return Ok(ExitCode::SUCCESS);
+            }
+            ui::result(format!("{}\n{}", status::table(&state), up::facts(&state)));
             if !status::healthy(&state) {
                 return Ok(ExitCode::from(3));
             }
@@ -155,7 +159,7 @@ fn cluster(context: Option<&str>, command: Cluster) -> Result<ExitCode> {
             let session = Session::open(context)?;
             session.up(extra.options())?;
             if session.target == Target::Local {
-                println!("{}", up::facts(&session.state));
+                ui::result(up::facts(&session.state));
             }
         }
         Cluster::Down => Session::open(context)?.down()?,

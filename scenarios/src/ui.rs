@@ -1,9 +1,9 @@
-//! What the user sees while something runs: a bar on a terminal, plain lines elsewhere. All of it goes to stderr.
+//! What the user sees while something runs: a bar on a terminal, plain lines elsewhere. All of that goes to stderr, results to stdout.
 #![expect(
     clippy::print_stderr,
     reason = "progress is for people; stdout stays free for results"
 )]
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -11,6 +11,32 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// One line of progress.
 pub fn say(text: impl AsRef<str>) {
     eprintln!("{}", text.as_ref());
+}
+
+/// A command's result, on stdout. Whoever reads it may stop early (`| head`), which is no error of ours.
+pub fn result(text: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// Shown on a terminal while something is waited for, and gone afterwards.
+pub struct Spinner(Option<ProgressBar>);
+
+/// Shows what is waited for.
+pub fn spinner(what: &str) -> Spinner {
+    let bar = std::io::stderr().is_terminal().then(|| {
+        let bar = ProgressBar::new_spinner().with_message(format!("waiting until {what}"));
+        bar.enable_steady_tick(Duration::from_millis(120));
+        bar
+    });
+    Spinner(bar)
+}
+
+impl Drop for Spinner {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
 }
 
 /// A step that takes time: a bar (length known) or spinner on a terminal, a line per tenth of it elsewhere.

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 
 use super::state::State;
 use super::tools;
-use crate::{env, exec};
+use crate::{env, exec, ui};
 
 /// Which kubectl to use.
 pub fn program() -> Result<PathBuf> {
@@ -33,6 +33,7 @@ pub fn run(state: &State, args: &[&str]) -> Result<String> {
 /// Repeats a check until it holds.
 pub fn until(what: &str, limit: Duration, mut check: impl FnMut() -> Result<bool>) -> Result<()> {
     let deadline = Instant::now() + limit;
+    let _spinner = ui::spinner(what);
     loop {
         let last = check();
         if matches!(last, Ok(true)) {

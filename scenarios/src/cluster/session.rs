@@ -39,10 +39,7 @@ impl Session {
         match &self.target {
             Target::Local => up::up(&self.state, options),
             Target::Kind => kind::up(&self.state),
-            Target::Context(name) => {
-                let mut check = exec::command(kubectl::program()?);
-                exec::output(check.args(["--context", name, "get", "--raw", "/readyz"])).map(drop)
-            }
+            Target::Context(_) => answers(&self.target, &self.state),
         }
     }
 
@@ -90,4 +87,17 @@ impl Session {
         command.env("PODMENDER_CONTEXT", self.context());
         self.lock.share(command);
     }
+}
+
+/// Fails with kubectl's own words when the cluster is not ready.
+pub fn answers(target: &Target, state: &State) -> Result<()> {
+    let mut check = match target {
+        Target::Context(name) => {
+            let mut check = exec::command(kubectl::program()?);
+            check.args(["--context", name]);
+            check
+        }
+        Target::Kind | Target::Local => kubectl::command(state)?,
+    };
+    exec::output(check.args(["get", "--raw", "/readyz", "--request-timeout=10s"])).map(drop)
 }

@@ -46,6 +46,7 @@ pub fn up(state: &State, options: Options) -> Result<()> {
         ui::say("the local cluster is already up");
     } else {
         cleanup::clean(state).context("cannot remove the remains of an earlier cluster")?;
+        network::ensure_free()?;
         fresh(state, &orders, &programs)
             .with_context(|| format!("logs: {}", state.logs().display()))?;
         ui::say(format!(
@@ -61,7 +62,6 @@ pub fn up(state: &State, options: Options) -> Result<()> {
 }
 
 fn fresh(state: &State, orders: &Orders<'_>, programs: &Programs) -> Result<()> {
-    network::ensure_free()?;
     state.prepare()?;
     cleanup::remember(state)?;
     let archives = images::base_images()?;
@@ -102,7 +102,7 @@ fn fresh(state: &State, orders: &Orders<'_>, programs: &Programs) -> Result<()> 
 /// Waits for everything that a first pod needs; also for a cluster whose start was cut off here.
 fn settle(state: &State, limit: Duration) -> Result<()> {
     let manifests = state.conf().join("manifests.yaml").display().to_string();
-    kubectl::until("the cluster's own objects", limit, || {
+    kubectl::until("the cluster's own objects exist", limit, || {
         kubectl::run(
             state,
             &[
