@@ -283,3 +283,7 @@ impl Lane {
         new
     }
 }
+
+#[cfg(test)]
+#[path = "lane_tests.rs"]
+mod tests;

@@ -6,11 +6,15 @@
 pub mod address;
 pub mod channel;
 pub mod digest;
+#[cfg(test)]
+mod form_tests;
 pub mod lane;
 pub mod notice;
 pub mod outbox;
 pub mod payload;
 pub mod post;
+#[cfg(test)]
+mod sample;
 pub mod slack;
 pub mod story;
 

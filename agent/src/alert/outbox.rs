@@ -348,3 +348,7 @@ fn fail(channel: &Channel, lane: &mut Lane, failure: Failure) -> (AlertResult, b
 fn problem(channel: &Channel, says: &impl fmt::Display) -> Text<256> {
     Text::new(&format!("{channel}: {says}"))
 }
+
+#[cfg(test)]
+#[path = "outbox_tests.rs"]
+mod tests;

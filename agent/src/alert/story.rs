@@ -454,3 +454,7 @@ impl Story {
         out
     }
 }
+
+#[cfg(test)]
+#[path = "story_tests.rs"]
+mod tests;
