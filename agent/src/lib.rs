@@ -4,6 +4,7 @@ pub mod alert;
 pub mod api;
 pub mod args;
 pub mod cli;
+pub mod connect;
 pub mod http;
 pub mod logs;
 pub mod metrics;
