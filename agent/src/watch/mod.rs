@@ -9,7 +9,22 @@
 //! Log targets that must stay at `error` or be off, because they can print a whole response body (fault K7):
 //! `kube_client::client`, `kube_runtime::watcher`, `hyper`, `hyper_util`, `rustls`, `tower`: see [`QUIET_TARGETS`].
 
+mod budget;
+mod consent;
+mod facts;
+mod follow;
 mod life;
+mod notes;
+mod observe;
+mod owners;
+mod pace;
+mod record;
+mod seen;
+mod shape;
+mod slim;
+mod space;
+mod tap;
+mod uid;
 mod watches;
 mod world;
 

@@ -1,16 +1,22 @@
 //! What the agent knows about the scoped namespaces.
 
-use super::life::WatchState;
+use super::{
+    life::{Lives, WatchState},
+    observe,
+    owners::Key,
+    space::Space,
+};
 use jiff::Timestamp;
 use podmender_policy::{
     bounds::Name,
-    observation::{Disruption, Freshness, PodSeen, Replicas, WorkloadSeen},
+    observation::{Disruption, EventSeen, Freshness, PodSeen, Replicas, WorkloadSeen},
     workload::WorkloadRef,
 };
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
+use tokio::sync::Notify;
 
 /// The [`World`], shared between the watches and the reconciler: short synchronous locks only, never across an `.await`.
 #[derive(Clone)]
@@ -32,6 +38,9 @@ impl Worlds {
 /// Compact records of pods, owners and budgets, by namespace.
 pub struct World {
     started: Timestamp,
+    spaces: BTreeMap<Name, Space>,
+    /// Open workloads of namespaces that are not watched (yet).
+    parked: BTreeMap<Name, BTreeSet<Key>>,
 }
 
 /// Everything the world knows about one workload: becomes an `Observation` with policy-wide facts added.
@@ -39,10 +48,13 @@ pub struct World {
 pub struct Seen {
     /// The workload's own facts; `presence` is `Gone` when neither it nor a pod of it is known.
     pub workload: WorkloadSeen,
-    /// Its labels, for the policy's selector.
+    /// Its labels, for the policy's selector; of a kind that is not watched, those of one of its pods.
     pub labels: Vec<(Name, Name)>,
     /// Pods that are not plainly healthy, with their probe failures and Events; `log` of the containers is not filled in.
     pub suspects: Vec<PodSeen>,
+    /// Warning Events on the workload itself or a ReplicaSet or Job of it (`FailedCreate` when a quota refuses its pods, say),
+    /// oldest first, at most 8.
+    pub events: Vec<EventSeen>,
     /// UIDs of all of its pods.
     pub pod_uids: Vec<Name>,
     /// Replica counts.
@@ -68,90 +80,139 @@ impl World {
     /// An empty world. Events that happened more than 30 s before `started` are not news.
     #[must_use]
     pub fn new(started: Timestamp) -> Self {
-        Self { started }
+        Self {
+            started,
+            spaces: BTreeMap::new(),
+            parked: BTreeMap::new(),
+        }
     }
 
     /// What is known about `id` now. Costs no API request; O(pods of the workload).
     #[must_use]
     pub fn observe(&self, id: &WorkloadRef, now: Timestamp) -> Seen {
-        let _ = (self.started, now);
-        skeleton(id)
+        match self.spaces.get(&id.namespace) {
+            Some(space) => observe::workload(space, id, now),
+            None => observe::unknown(id),
+        }
     }
 
-    /// Counts over `namespaces` (a policy's scope); O(workloads) at most, kept up to date with each event.
+    /// Counts over `namespaces` (a policy's scope); kept up to date with each event, O(workloads that fail) here.
     #[must_use]
     pub fn failing<'a>(&self, namespaces: impl IntoIterator<Item = &'a Name>) -> Counts {
-        let _ = namespaces.into_iter().count();
-        Counts::default()
+        let mut counts = Counts::default();
+        for space in namespaces.into_iter().filter_map(|ns| self.spaces.get(ns)) {
+            let workloads = space.owners.workloads_failing();
+            counts.pods += u32::try_from(space.pods.len()).unwrap_or(u32::MAX);
+            counts.pods_failing += space.failing;
+            counts.workloads_failing += u32::try_from(workloads).unwrap_or(u32::MAX);
+        }
+        counts
     }
 
     /// Every workload of which a pod or the object itself is known, in order.
     #[must_use]
     pub fn workloads(&self) -> BTreeSet<WorkloadRef> {
-        BTreeSet::new()
+        self.named(|space| {
+            let owners = space.owners.iter().map(|(uid, _)| uid);
+            owners.filter_map(|uid| space.owners.key(uid)).collect()
+        })
     }
 
     /// Workloads with at least one pod that is not plainly healthy: what a full pass has to look at.
     #[must_use]
     pub fn suspects(&self) -> BTreeSet<WorkloadRef> {
-        BTreeSet::new()
+        self.named(Space::suspected_keys)
     }
 
     /// Says that `id` has an open incident (or no longer): every change of it then wakes it, also a pod becoming healthy.
+    /// May be called before its namespace is watched, and is remembered.
     pub fn mark_open(&mut self, id: &WorkloadRef, open: bool) {
-        let _ = (id, open);
+        let keys = match self.spaces.get_mut(&id.namespace) {
+            Some(space) => &mut space.open,
+            None => self.parked.entry(id.namespace.clone()).or_default(),
+        };
+        let key = (id.kind, id.name.as_str().into());
+        if open {
+            keys.insert(key);
+        } else {
+            keys.remove(&key);
+        }
     }
 
     /// How each watch is doing.
     #[must_use]
     pub fn watch_states(&self) -> Vec<WatchState> {
-        Vec::new()
+        let all = self.spaces.iter().flat_map(|(namespace, space)| {
+            let lives = space.lives.all();
+            lives.map(|(resource, life)| life.state(namespace, resource))
+        });
+        all.collect()
     }
 
     /// The watches that are not fresh: what `/readyz` and the condition `Degraded` name.
     #[must_use]
     pub fn degraded(&self) -> Vec<WatchState> {
-        self.watch_states()
-            .into_iter()
-            .filter(|w| !w.fresh())
-            .collect()
+        let mut states = self.watch_states();
+        states.retain(|w| !w.fresh());
+        states
     }
 
     /// Whether every watch of every namespace has its first complete list.
     #[must_use]
     pub fn synced(&self) -> bool {
-        self.watch_states().iter().all(|w| w.synced)
+        let mut lives = self.spaces.values().flat_map(|s| s.lives.all());
+        lives.all(|(_, life)| life.synced())
+    }
+
+    /// Begins to keep a namespace.
+    pub(super) fn open_space(&mut self, namespace: &Name) -> (Lives, Arc<Notify>) {
+        let mut space = Space::new(self.started);
+        space.open = self.parked.remove(namespace).unwrap_or_default();
+        let handles = (space.lives.clone(), Arc::clone(&space.alert));
+        self.spaces.insert(namespace.clone(), space);
+        handles
+    }
+
+    /// Forgets a namespace, but for which of its workloads are open.
+    pub(super) fn close_space(&mut self, namespace: &Name) {
+        if let Some(space) = self.spaces.remove(namespace).filter(|s| !s.open.is_empty()) {
+            self.parked.insert(namespace.clone(), space.open);
+        }
+    }
+
+    /// Changes a namespace; gives the workloads to look at.
+    pub(super) fn change(
+        &mut self,
+        namespace: &Name,
+        change: impl FnOnce(&mut Space),
+    ) -> Vec<WorkloadRef> {
+        let Some(space) = self.spaces.get_mut(namespace) else {
+            return Vec::new();
+        };
+        change(space);
+        let keys = space.take_wakes();
+        keys.into_iter().map(|key| named(namespace, &key)).collect()
+    }
+
+    fn named(&self, keys: impl Fn(&Space) -> BTreeSet<Key>) -> BTreeSet<WorkloadRef> {
+        let mut all = BTreeSet::new();
+        for (namespace, space) in &self.spaces {
+            all.extend(keys(space).iter().map(|key| named(namespace, key)));
+        }
+        all
+    }
+
+    /// Whether a suspect or an open incident is there: then opt-outs must be known within seconds.
+    pub(super) fn busy(&self, namespace: &Name) -> bool {
+        let space = self.spaces.get(namespace);
+        space.is_some_and(|s| !s.suspects.is_empty() || !s.open.is_empty())
     }
 }
 
-/// What is said about a workload of which nothing is known.
-fn skeleton(id: &WorkloadRef) -> Seen {
-    use podmender_policy::{
-        bounds::Text,
-        observation::{Consent, Manager, Presence, Rollout, RolloutState},
-    };
-    Seen {
-        workload: WorkloadSeen {
-            id: id.clone(),
-            uid: Name::default(),
-            generation: 0,
-            owner_kind: Text::new(id.kind.as_str()),
-            presence: Presence::Gone,
-            consent: Consent::Given,
-            rollout: Rollout {
-                state: RolloutState::Unknown,
-                revision: None,
-                since: None,
-                has_previous: false,
-            },
-            restarted_at: None,
-            manager: Manager::None,
-        },
-        labels: Vec::new(),
-        suspects: Vec::new(),
-        pod_uids: Vec::new(),
-        replicas: Replicas::default(),
-        disruption: Disruption::Allowed,
-        freshness: Freshness::Stale,
+fn named(namespace: &Name, key: &Key) -> WorkloadRef {
+    WorkloadRef {
+        kind: key.0,
+        namespace: namespace.clone(),
+        name: Name::new(&key.1),
     }
 }
