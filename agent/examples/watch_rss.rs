@@ -22,7 +22,7 @@ use std::{
 async fn main() {
     let start = Instant::now();
     tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_max_level(tracing::Level::WARN)
         .with_writer(std::io::stderr)
         .init();
     rustls::crypto::ring::default_provider()
@@ -39,7 +39,7 @@ async fn main() {
         world.clone(),
         Arc::new(jiff::Timestamp::now),
         move |id| {
-            tracing::debug!(%id, "wake");
+            tracing::trace!(%id, "wake");
             counter.fetch_add(1, Relaxed);
         },
     );
