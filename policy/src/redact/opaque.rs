@@ -1,0 +1,141 @@
+//! Long opaque strings: random enough to be a key, and in a suspicious place or of a suspicious shape.
+
+use super::Span;
+
+/// The shortest string that is looked at behind a telling word.
+const NEAR: usize = 20;
+/// The shortest string that is taken without one.
+const ALONE: usize = 40;
+/// Bits per character that a random base64 string of that length exceeds, and no name, path or word does.
+const RANDOM_NEAR: f32 = 3.6;
+const RANDOM_ALONE: f32 = 4.6;
+/// How far back a telling word may stand.
+const BEFORE: usize = 40;
+/// Words that make what follows suspicious.
+const TELLING: [&str; 10] = [
+    "key",
+    "token",
+    "secret",
+    "password",
+    "passwd",
+    "credential",
+    "auth",
+    "signature",
+    "bearer",
+    "apikey",
+];
+/// Words that make what follows a name or a digest.
+const HARMLESS: [&str; 8] = [
+    "sha256",
+    "digest",
+    "uid",
+    "commit",
+    "trace",
+    "request",
+    "container",
+    "keyspace",
+];
+
+pub(super) fn find(text: &str, spans: &mut Vec<Span>) {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        // The `n` of an escaped line break is not part of what follows it.
+        let escape = at > 0 && bytes.get(at - 1) == Some(&b'\\');
+        at += usize::from(escape && matches!(bytes.get(at), Some(b'n' | b'r' | b't')));
+        let rest = bytes.get(at..).unwrap_or_default();
+        let body = rest.iter().take_while(|b| is_opaque(**b)).count();
+        if body == 0 {
+            at += 1;
+            continue;
+        }
+        let padding = rest
+            .iter()
+            .skip(body)
+            .take(2)
+            .take_while(|b| **b == b'=')
+            .count();
+        let end = at + body + padding;
+        if is_secret(text, at, text.get(at..at + body).unwrap_or_default()) {
+            spans.push(Span {
+                start: at,
+                end,
+                class: "opaque",
+            });
+        }
+        at = end;
+    }
+}
+
+fn is_opaque(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'_' | b'-')
+}
+
+fn is_secret(text: &str, at: usize, word: &str) -> bool {
+    if word.len() < NEAR || is_name(word) {
+        return false;
+    }
+    let hex = word.bytes().all(|b| b.is_ascii_hexdigit());
+    let near = tells(text, at);
+    if near && hex && word.len() >= 32 {
+        return true;
+    }
+    if hex || !is_mixed(word) {
+        return false;
+    }
+    let bits = entropy(word);
+    (near && bits >= RANDOM_NEAR)
+        || (word.len() >= ALONE && bits >= RANDOM_ALONE && !word.contains('/'))
+}
+
+/// Upper and lower case and digits.
+fn is_mixed(word: &str) -> bool {
+    let any = |f: fn(&u8) -> bool| word.as_bytes().iter().any(f);
+    any(u8::is_ascii_uppercase) && any(u8::is_ascii_lowercase) && any(u8::is_ascii_digit)
+}
+
+/// Paths, UUIDs, mangled symbols and words joined by dashes.
+fn is_name(word: &str) -> bool {
+    let dashes = word.bytes().filter(|b| matches!(b, b'-' | b'_')).count();
+    let slashes = word.bytes().filter(|b| *b == b'/').count();
+    let uuid = word.len() == 36 && dashes == 4;
+    let mangled = word.starts_with("_ZN") || word.starts_with("_R") || word.starts_with("_Z");
+    let joined = dashes >= 3 && dashes * 12 >= word.len();
+    let path = word.starts_with('/') || slashes >= 3 || (slashes >= 1 && word.len() < 36);
+    uuid || mangled || joined || path
+}
+
+/// Whether a telling word stands shortly before, on the same line, and no harmless one after it.
+fn tells(text: &str, at: usize) -> bool {
+    let mut from = at.saturating_sub(BEFORE);
+    while !text.is_char_boundary(from) {
+        from += 1;
+    }
+    let before = text.get(from..at).unwrap_or_default();
+    let line = before
+        .rsplit('\n')
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let place = |words: &[&str]| words.iter().filter_map(|w| line.rfind(w)).max();
+    match (place(&TELLING), place(&HARMLESS)) {
+        (Some(telling), harmless) => harmless.is_none_or(|h| h < telling),
+        (None, _) => false,
+    }
+}
+
+/// Shannon entropy in bits per character.
+fn entropy(word: &str) -> f32 {
+    let mut counts = [0u16; 128];
+    for b in word.bytes() {
+        if let Some(n) = counts.get_mut(usize::from(b)) {
+            *n = n.saturating_add(1);
+        }
+    }
+    let len = word.len() as f32;
+    let part = |n: &u16| {
+        let p = f32::from(*n) / len;
+        p * p.log2()
+    };
+    -counts.iter().filter(|n| **n > 0).map(part).sum::<f32>()
+}

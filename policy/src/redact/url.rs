@@ -1,0 +1,89 @@
+//! Credentials in addresses: `scheme://user:password@host`, Go's MySQL form `user:password@tcp(host)`.
+
+use super::{Span, floor};
+
+/// Addresses are not looked at beyond this length.
+const MAX: usize = 2048;
+/// A user name without a password that is at least this long is a token (`https://<token>@github.com`).
+const TOKEN: usize = 16;
+
+pub(super) fn find(text: &str, spans: &mut Vec<Span>) {
+    for (at, _) in text.match_indices("://") {
+        let start = at + 3;
+        if let Some(len) = userinfo(run(text, start)) {
+            push(text, start, start + len, spans);
+        }
+    }
+    for (at, _) in text.match_indices('@') {
+        let after = text.get(at + 1..).unwrap_or_default();
+        if ["tcp(", "unix(", "tcp4(", "tcp6("]
+            .iter()
+            .any(|n| after.starts_with(n))
+        {
+            let start = start_of_word(text, at);
+            push(text, start, at, spans);
+        }
+    }
+}
+
+/// The secret part of a userinfo: what follows the first colon, or all of it if it is too long for a name.
+fn push(text: &str, start: usize, end: usize, spans: &mut Vec<Span>) {
+    let info = text.get(start..end).unwrap_or_default();
+    let (start, class) = match info.find(':') {
+        Some(colon) => (start + colon + 1, "password"),
+        None if info.len() >= TOKEN => (start, "token"),
+        None => return,
+    };
+    let secret = text.get(start..end).unwrap_or_default();
+    if !secret.is_empty() && !super::value::is_masked(secret) {
+        spans.push(Span { start, end, class });
+    }
+}
+
+/// The address from `start` to the next character that cannot be in one.
+fn run(text: &str, start: usize) -> &str {
+    let rest = text.get(start..).unwrap_or_default();
+    let stops = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '>' | '|' | '\\');
+    let len = rest
+        .char_indices()
+        .find(|(i, c)| *i >= MAX || stops(*c) && !rest.get(..*i).is_some_and(in_placeholder))
+        .map_or(rest.len(), |(i, _)| i);
+    rest.get(..len).unwrap_or_default()
+}
+
+/// Whether a `<` is open: the `>` of a placeholder ends no address.
+fn in_placeholder(before: &str) -> bool {
+    match (before.rfind('<'), before.rfind('>')) {
+        (Some(open), close) => close.is_none_or(|c| c < open),
+        _ => false,
+    }
+}
+
+/// The length of the userinfo of an address. A password may hold `@`, and even `/` if it was never escaped.
+fn userinfo(address: &str) -> Option<usize> {
+    let authority = address.find(['/', '?', '#']).unwrap_or(address.len());
+    let head = address.get(..authority)?;
+    if let Some(at) = head.rfind('@') {
+        // With a password in it, a later `@` may be the password's own: rather too much than half of it.
+        let later = head.contains(':').then(|| address.rfind('@')).flatten();
+        return Some(later.unwrap_or(at));
+    }
+    let (_, port) = head.split_once(':')?;
+    let is_port = port.bytes().all(|b| b.is_ascii_digit());
+    let at = address.rfind('@')?;
+    (!is_port).then_some(at)
+}
+
+fn start_of_word(text: &str, end: usize) -> usize {
+    let before = text.get(..end).unwrap_or_default();
+    let stops = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '=' | '(' | '[');
+    before
+        .char_indices()
+        .rev()
+        .take_while(|(i, _)| end - i <= MAX)
+        .find(|(_, c)| stops(*c))
+        .map_or_else(
+            || floor(text, end.saturating_sub(MAX)),
+            |(i, c)| i + c.len_utf8(),
+        )
+}
