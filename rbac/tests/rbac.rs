@@ -38,8 +38,16 @@ struct Mutation {
     subresource: Option<String>,
 }
 
+/// The cluster that `cluster run` chose; without it nothing is touched, least of all what kubectl happens to point at.
+#[expect(clippy::disallowed_methods, reason = "a test's one input")]
+fn context() -> Result<String> {
+    std::env::var("PODMENDER_CONTEXT")
+        .context("run this under `cluster run`: it changes the cluster")
+}
+
 fn kubectl(args: &[&str], stdin: &str) -> Result<Output> {
     let mut child = exec::command(kubectl::program()?)
+        .args(["--context", &context()?])
         .args(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
