@@ -1,5 +1,6 @@
 //! Everything that touches the world.
 
+pub mod access;
 pub mod alert;
 pub mod api;
 pub mod args;

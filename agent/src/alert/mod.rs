@@ -14,7 +14,7 @@ pub mod outbox;
 pub mod payload;
 pub mod post;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 pub mod slack;
 pub mod story;
 

@@ -424,6 +424,18 @@ pub fn span(time: SignedDuration) -> String {
     }
 }
 
+/// A length of time as kubectl shows ages: `45s`, `3m`, `2h`, `5d`.
+#[must_use]
+pub fn age(time: SignedDuration) -> String {
+    let secs = time.as_secs().max(0);
+    match secs {
+        0..120 => format!("{secs}s"),
+        120..7_200 => format!("{}m", secs / 60),
+        7_200..172_800 => format!("{}h", secs / 3_600),
+        _ => format!("{}d", secs / 86_400),
+    }
+}
+
 fn count(n: u32, thing: &str) -> String {
     if n == 1 {
         format!("1 {thing}")

@@ -1,29 +1,51 @@
 //! The commands that people type. Results go to stdout, everything else to stderr.
 
+pub mod answer;
+pub mod connect;
 pub mod crd;
 pub mod exit;
+pub mod incidents;
 pub mod out;
+pub mod rbac;
+pub mod show;
+pub mod table;
+pub mod watch;
 
 use crate::args::{self, Command, Global};
 use clap_complete::generate;
+use jiff::Timestamp;
+use podmender_policy::approval::Answer;
 
 /// Runs one command and gives the exit code.
 ///
 /// # Errors
 /// If the environment does not allow it (no cluster, no permission); an answer that is merely "no" is an exit code.
-pub async fn run(_global: Global, command: Command) -> anyhow::Result<u8> {
+pub async fn run(global: Global, command: Command) -> anyhow::Result<u8> {
     match command {
+        Command::Incidents { what, all } => incidents::run(&global, what, all).await,
+        Command::Approve(args) => answer::run(&global, &args, Answer::Approve).await,
+        Command::Deny(args) => answer::run(&global, &args, Answer::Deny).await,
         Command::Completion { shell } => {
             let mut script = Vec::new();
             generate(shell, &mut args::command(None), "podmender", &mut script);
-            out::stdout(|to| to.write_all(&script))?;
-            Ok(exit::OK)
+            print(&script)
         }
-        Command::Crd => {
-            let yaml = crd::render()?;
-            out::stdout(|to| to.write_all(yaml.as_bytes()))?;
-            Ok(exit::OK)
-        }
+        Command::Crd => print(crd::render()?.as_bytes()),
+        Command::Rbac(args) => print(rbac::render(&args)?.as_bytes()),
         _ => anyhow::bail!("this command is not built yet"),
     }
+}
+
+fn print(text: &[u8]) -> anyhow::Result<u8> {
+    out::stdout(|to| to.write_all(text))?;
+    Ok(exit::OK)
+}
+
+/// The time, for ages on a screen.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "shown to a person, and an early word on an expired question; the agent judges by the API server's clock"
+)]
+pub(crate) fn now() -> Timestamp {
+    Timestamp::now()
 }

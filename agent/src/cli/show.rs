@@ -1,0 +1,171 @@
+//! `podmender incidents show`: one incident as a page to read.
+
+use crate::{
+    alert::{
+        notice::Notice,
+        story::{self, Story},
+    },
+    args::{Global, Output},
+    cli::{
+        connect::Cluster,
+        exit,
+        incidents::{document, find, read, tidy, tone},
+        now, out,
+        table::{Colour, Tone},
+    },
+};
+use jiff::Timestamp;
+use podmender_policy::{audit::Fact, incident::Incident};
+use std::io::{self, Write};
+
+/// Shows the incident.
+///
+/// # Errors
+/// There is none of that name, or the cluster cannot be asked.
+pub async fn run(global: &Global, cluster: &Cluster, id: &str) -> anyhow::Result<u8> {
+    let object = find(cluster, id).await?;
+    if matches!(global.output, Output::Json | Output::Yaml) {
+        document(global.output, &tidy(&object))?;
+        return Ok(exit::OK);
+    }
+    let Some(incident) = read(&object) else {
+        out::stderr(|to| {
+            writeln!(
+                to,
+                "{id} was only just created: its status follows in a moment."
+            )
+        })?;
+        return Ok(exit::OK);
+    };
+    let colour = Colour::of(global, &io::stdout());
+    out::stdout(|to| page(to, &incident, now(), colour))?;
+    Ok(exit::OK)
+}
+
+fn page(to: &mut dyn Write, incident: &Incident, now: Timestamp, colour: Colour) -> io::Result<()> {
+    let Story {
+        title,
+        facts,
+        evidence,
+        commands,
+    } = story::of(&Notice::of(incident), now);
+    writeln!(
+        to,
+        "{}\n",
+        colour.paint(tone(incident.status.phase), &title)
+    )?;
+    for (label, text) in facts.iter().chain(&[
+        ("Incident", incident.id.to_string()),
+        ("Policy", incident.spec.policy.to_string()),
+    ]) {
+        let label = format!("{label:<10}");
+        writeln!(to, "{} {text}", colour.paint(Tone::Bold, &label))?;
+    }
+    section(to, colour, "What the cluster says", &evidence)?;
+    let attempts: Vec<_> = incident
+        .status
+        .attempts
+        .iter()
+        .map(story::attempt)
+        .collect();
+    section(to, colour, "What was tried", &attempts)?;
+    section(to, colour, "Timeline", &timeline(incident, now))?;
+    section(to, colour, "What you can do", &commands)
+}
+
+fn section(to: &mut dyn Write, colour: Colour, heading: &str, lines: &[String]) -> io::Result<()> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    writeln!(to, "\n{}", colour.paint(Tone::Bold, heading))?;
+    for line in lines {
+        writeln!(to, "  {line}")?;
+    }
+    Ok(())
+}
+
+fn timeline(incident: &Incident, now: Timestamp) -> Vec<String> {
+    let records = incident.status.timeline.iter();
+    records
+        .map(|r| format!("{}  {}", story::clock(r.at, now), fact(&r.fact)))
+        .collect()
+}
+
+/// A fact of the audit in words.
+pub(crate) fn fact(fact: &Fact) -> String {
+    match fact {
+        Fact::Detected { failure } => format!("seen: {failure:?}"),
+        Fact::Rediagnosed { failure } => format!("it is rather {failure:?}"),
+        Fact::Held { reason } => format!("nothing is done: {}", reason.explain()),
+        Fact::WouldHave { effect } => format!("would have done: {}", story::effect(effect)),
+        Fact::Asked { expires_at } => format!(
+            "a person is asked, until {}",
+            expires_at.strftime("%H:%M:%S UTC")
+        ),
+        Fact::Answered {
+            answer,
+            by,
+            approval,
+        } => format!("{answer:?} by {by} ({approval})"),
+        Fact::Expired => "nobody answered in time".to_owned(),
+        Fact::ApprovalRefused {
+            by,
+            approval,
+            because,
+        } => {
+            format!(
+                "the answer of {by} ({approval}) does not count: {}",
+                because.explain()
+            )
+        }
+        Fact::Intended { action, effect } => {
+            format!("decided: {} ({action})", story::effect(effect))
+        }
+        Fact::Ended { action, outcome } => format!("the call ended: {outcome:?} ({action})"),
+        Fact::Verified { action, verdict } => format!("did it help? {verdict:?} ({action})"),
+        Fact::Reopened => "failing again".to_owned(),
+        Fact::Escalated { reason } => format!("left to a person: {}", reason.explain()),
+        Fact::Resolved { reason } => format!("well again: {}", reason.explain()),
+        Fact::Foreign(stored) => format!("written by another version: {stored}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::sample;
+    use podmender_policy::{audit::AuditRecord, verify::Verdict};
+
+    #[test]
+    fn a_page_reads_from_the_failure_to_what_to_do() {
+        let mut incident = sample::incident("api");
+        incident.status.attempts = vec![sample::evicted(Verdict::Pending)];
+        incident.status.timeline = vec![AuditRecord {
+            seq: 1,
+            at: incident.spec.first_seen,
+            incident: incident.id.clone(),
+            fact: Fact::Detected {
+                failure: incident.spec.failure,
+            },
+            prev: "".into(),
+            hash: "".into(),
+        }];
+        let mut out = Vec::new();
+        page(&mut out, &incident, sample::now(), Colour::NONE).expect("written");
+        let out = String::from_utf8_lossy(&out);
+        let mut from = 0;
+        for part in [
+            "🔴 Failing: api in shop (CrashLoopBackOff)\n\nWorkload   Deployment api",
+            "\nWhy        The database at db:5432",
+            "\nPolicy     podmender/shop\n",
+            "\nWhat the cluster says\n  back-off",
+            "\nWhat was tried\n  restart by evicting pod",
+            "\nTimeline\n  03:01:05 UTC  seen: CrashLoopBackOff\n",
+            "\nWhat you can do\n  kubectl -n shop describe pod",
+        ] {
+            from += out[from..]
+                .find(part)
+                .unwrap_or_else(|| panic!("no {part:?} in\n{out}"));
+        }
+    }
+}
