@@ -69,6 +69,24 @@ pub async fn connect(global: &Global) -> anyhow::Result<Cluster> {
     })
 }
 
+/// The pod's own account, whatever kubeconfig there is.
+///
+/// # Errors
+/// This is no pod.
+pub fn in_cluster() -> anyhow::Result<Cluster> {
+    let mut config = Config::incluster().context("--in-cluster works in a pod only")?;
+    config.connect_timeout = Some(Duration::from_secs(5));
+    let name = format!("{} (this pod's account)", config.cluster_url);
+    let client = Client::try_from(config.clone())?;
+    let namespace = Some(config.default_namespace.clone());
+    Ok(Cluster {
+        client,
+        config,
+        namespace,
+        name,
+    })
+}
+
 /// The kubeconfig, if there is one. One that was named and is not there is an error, not a reason to guess.
 fn find(global: &Global) -> anyhow::Result<Option<Kubeconfig>> {
     if let Some(paths) = &global.kubeconfig {

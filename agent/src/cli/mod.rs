@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod connect;
 pub mod crd;
+pub mod doctor;
 pub mod exit;
 pub mod incidents;
 pub mod out;
@@ -32,6 +33,7 @@ pub async fn run(global: Global, command: Command) -> anyhow::Result<u8> {
         }
         Command::Crd => print(crd::render()?.as_bytes()),
         Command::Rbac(args) => print(rbac::render(&args)?.as_bytes()),
+        Command::Doctor(args) => doctor::run(&global, &args).await,
         _ => anyhow::bail!("this command is not built yet"),
     }
 }
