@@ -33,11 +33,23 @@ pub struct Story {
 pub fn of(notice: &Notice, now: Timestamp) -> Story {
     let ends = notice.phase == Phase::Resolved;
     let mut facts = vec![("Workload", place(&notice.workload))];
-    facts.push(("What", what(&notice.diagnosis)));
+    let what = failing(&notice.diagnosis);
+    // A cause that begins with what fails says both.
+    let cause = notice.evidence.sentence.as_str();
+    let both = cause.to_lowercase().starts_with(&what.to_lowercase());
+    let numbers = details(&notice.diagnosis);
+    facts.push((
+        "What",
+        upper(&if both {
+            why(notice) + &numbers
+        } else {
+            what + &numbers
+        }),
+    ));
     facts.push(("Since", since(notice, now)));
     facts.push(("Pods", pods(notice)));
-    if !notice.evidence.sentence.is_empty() {
-        facts.push(("Why", why(notice)));
+    if !both && !cause.is_empty() {
+        facts.push(("Why", upper(&why(notice))));
     }
     if !notice.attempts.is_empty() {
         facts.push(("Tried", tried(&notice.attempts)));
@@ -92,16 +104,15 @@ pub fn place(workload: &WorkloadRef) -> String {
     )
 }
 
-/// What fails, in a sentence, with the numbers.
-#[must_use]
-pub fn what(d: &Diagnosis) -> String {
+/// What fails, in a sentence, without numbers.
+fn failing(d: &Diagnosis) -> String {
     let container = match (&d.container, d.role) {
         (Some(name), Some(ContainerRole::Init)) => format!("init container {name}"),
         (Some(name), Some(ContainerRole::Sidecar)) => format!("sidecar {name}"),
         (Some(name), _) => format!("container {name}"),
         (None, _) => "a container".to_owned(),
     };
-    let mut text = match d.failure {
+    match d.failure {
         FailureKind::CrashLoopBackOff => format!("{container} starts and ends again and again"),
         FailureKind::Error => format!("{container} ends with an error"),
         FailureKind::OOMKilled => {
@@ -133,7 +144,12 @@ pub fn what(d: &Diagnosis) -> String {
         FailureKind::FailedMount => "a volume cannot be mounted".to_owned(),
         FailureKind::NodeNotReady => "its node is not ready".to_owned(),
         FailureKind::JobFailed => "the Job has used up its retries".to_owned(),
-    };
+    }
+}
+
+/// What is missing and the numbers, to follow the sentence.
+fn details(d: &Diagnosis) -> String {
+    let mut text = String::new();
     if let Some(missing) = &d.missing {
         let _ = write!(text, ": {}", lacks(missing));
     }
@@ -259,29 +275,43 @@ fn refused(refusal: Refusal) -> &'static str {
 }
 
 fn decision(notice: &Notice) -> String {
-    let because = notice.message.as_str().trim_end_matches('.');
-    let because = if because.is_empty() {
-        format!("{:?}", notice.reason)
-    } else {
-        because.to_owned()
+    let because = match notice.message.as_str() {
+        "" => notice.reason.explain().to_owned(),
+        message => sentence(message),
     };
     match notice.phase {
-        Phase::Resolved => because,
-        Phase::Escalated => format!("Podmender leaves it to you: {because}"),
+        Phase::Escalated => format!("Podmender leaves it to you. {because}"),
         Phase::AwaitingApproval => match &notice.approval {
             Some(asked) => format!(
-                "Podmender asks to {}: {}",
+                "Podmender asks: may it {}? {}",
                 asked.remedy.as_str(),
-                asked.because
+                sentence(asked.because.as_str())
             ),
-            None => format!("Podmender asks: {because}"),
+            None => format!("Podmender asks. {because}"),
         },
-        Phase::Remediating | Phase::Verifying => because,
         Phase::Detected if notice.decision == DecisionKind::Hold => {
-            format!("Nothing is done yet: {because}")
+            format!("Nothing is done yet. {because}")
         }
-        Phase::Detected => because,
+        Phase::Detected | Phase::Remediating | Phase::Verifying | Phase::Resolved => because,
     }
+}
+
+/// With a capital at its beginning.
+fn upper(text: &str) -> String {
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => first.to_uppercase().chain(chars).collect(),
+        None => String::new(),
+    }
+}
+
+/// With a capital at its beginning and a full stop at its end.
+fn sentence(text: &str) -> String {
+    let mut text = upper(text);
+    if !text.ends_with(['.', '!', '?', '…']) {
+        text.push('.');
+    }
+    text
 }
 
 fn next(notice: &Notice) -> Option<String> {

@@ -24,11 +24,11 @@ fn crash_loop() {
         "\
 🔴 Failing: api in shop (CrashLoopBackOff)
 Workload: Deployment api in namespace shop
-What: container web starts and ends again and again (exit code 1, 5 restarts)
+What: Container web starts and ends again and again (exit code 1, 5 restarts)
 Since: 03:01:05 UTC (3 min ago)
 Pods: 2 failing, 1 of 3 ready; for example api-7c9f8d6b5-x2x4z
 Why: The database at db:5432 refuses connections. (90 % sure)
-Decision: the pod is restarted: it ran well before and its dependency may be back
+Decision: The pod is restarted: it ran well before and its dependency may be back.
 Next: You hear again when it is well, or when a person is needed.
 
 What the cluster says:
@@ -67,11 +67,11 @@ fn out_of_memory_asks_for_an_answer() {
         "\
 🟡 Needs your answer: api in shop (OOMKilled)
 Workload: Deployment api in namespace shop
-What: container web was killed for using more memory than its limit (exit code 137, 1 restart)
+What: Container web was killed for using more memory than its limit (exit code 137, 1 restart)
 Since: 03:01:05 UTC (3 min ago)
 Pods: 2 failing, 1 of 3 ready; for example api-7c9f8d6b5-x2x4z
 Why: It used more memory than its limit of 256 MiB. (90 % sure)
-Decision: Podmender asks to restart: the policy wants to be asked before a restart
+Decision: Podmender asks: may it restart? The policy wants to be asked before a restart.
 Next: Answer until 03:34 UTC. Without an answer nothing is done and it is left to a person.
 
 Look closer:
@@ -89,17 +89,18 @@ fn readiness() {
         i.status.diagnosis.failure = FailureKind::ReadinessProbeFailed;
         i.status.diagnosis.exit_code = None;
         i.status.diagnosis.restarts = 0;
+        i.status.evidence.sentence = "container web runs but fails its readiness probe, so it gets no traffic (statuscode: 404)".into();
         i.status.reason = Reason::StillMayRecover;
         i.status.message = "it may still recover by itself; looked at again at 03:06:05 UTC".into();
     });
     assert!(
         told.contains(
-            "What: container web runs but fails its readiness probe, so it gets no traffic\n"
+            "What: Container web runs but fails its readiness probe, so it gets no traffic (statuscode: 404) (90 % sure)\n"
         ),
         "{told}"
     );
     assert!(
-        told.contains("Decision: Nothing is done yet: it may still recover by itself; looked"),
+        told.contains("Decision: Nothing is done yet. It may still recover by itself; looked"),
         "{told}"
     );
     assert!(told.contains("logs api-7c9f8d6b5-x2x4z -c web\n"), "{told}");
@@ -120,12 +121,12 @@ fn image_has_no_logs_to_look_at() {
         "{told}"
     );
     assert!(
-        told.contains("What: the image of container web cannot be pulled\n"),
+        told.contains("What: The image of container web cannot be pulled\n"),
         "{told}"
     );
     assert!(
         told.contains(
-            "Decision: Podmender leaves it to you: a restart cannot help: the image is not there\n"
+            "Decision: Podmender leaves it to you. A restart cannot help: the image is not there.\n"
         ),
         "{told}"
     );
@@ -175,12 +176,12 @@ fn resolved_is_short() {
         "\
 ✅ Well again: api in shop (CrashLoopBackOff)
 Workload: Deployment api in namespace shop
-What: container web starts and ends again and again (exit code 1, 5 restarts)
+What: Container web starts and ends again and again (exit code 1, 5 restarts)
 Since: 03:01:05 UTC, for 45 s
 Pods: 3 of 3 ready
 Why: The database at db:5432 refuses connections. (90 % sure)
 Tried: restart by evicting pod api-7c9f8d6b5-x2x4z at 03:01:12 UTC: it helped
-Now: well for 30 s after the restart
+Now: Well for 30 s after the restart.
 
 Look closer:
   kubectl -n shop get incident api-1 -o yaml"

@@ -1,12 +1,9 @@
 //! The cluster that a command is about, as kubectl would choose it; and what to say when that does not work.
 
 use crate::args::Global;
-use anyhow::{Context as _, anyhow, bail};
-use kube::{
-    Client, Config, Error,
-    config::{KubeConfigOptions, Kubeconfig},
-};
-use std::{ffi::OsStr, time::Duration};
+use anyhow::{Context as _, anyhow};
+use kube::{Client, Config, Error};
+use std::time::Duration;
 
 /// A cluster to talk to.
 #[derive(Clone)]
@@ -21,38 +18,20 @@ pub struct Cluster {
     pub name: String,
 }
 
-/// Connects as kubectl would: `--kubeconfig`, else `~/.kube/config`, else the pod's own account. Nothing is asked of
-/// the cluster yet.
+/// Connects as kubectl would. Nothing is asked of the cluster yet.
 ///
 /// # Errors
 /// There is no kubeconfig, it cannot be read, or the context is not in it.
 pub async fn connect(global: &Global) -> anyhow::Result<Cluster> {
-    let (mut config, name) = match find(global)? {
-        Some(found) => {
-            let options = KubeConfigOptions {
-                context: global.context.clone(),
-                ..KubeConfigOptions::default()
-            };
-            let context = global
-                .context
-                .clone()
-                .or_else(|| found.current_context.clone())
-                .unwrap_or_default();
-            let config = Config::from_custom_kubeconfig(found, &options)
-                .await
-                .with_context(|| format!("context {context:?} of the kubeconfig cannot be used; `kubectl config get-contexts` lists those that there are"))?;
-            let name = format!("{} (context {context})", config.cluster_url);
-            (config, name)
-        }
-        None => {
-            let config = Config::incluster().map_err(|_| {
-                anyhow!("no cluster: there is no kubeconfig at ~/.kube/config, and this is no pod. Say which with --kubeconfig FILE or KUBECONFIG=FILE")
-            })?;
-            let name = format!("{} (this pod's account)", config.cluster_url);
-            (config, name)
-        }
-    };
+    // Its text holds its causes already.
+    let mut config = crate::connect::config(global)
+        .await
+        .map_err(|e| anyhow!("{e}"))?;
     config.connect_timeout = Some(Duration::from_secs(5));
+    let name = match &global.context {
+        Some(context) => format!("{} (context {context})", config.cluster_url),
+        None => config.cluster_url.to_string(),
+    };
     let namespace = (!global.all_namespaces).then(|| {
         global
             .namespace
@@ -85,44 +64,6 @@ pub fn in_cluster() -> anyhow::Result<Cluster> {
         namespace,
         name,
     })
-}
-
-/// The kubeconfig, if there is one. One that was named and is not there is an error, not a reason to guess.
-fn find(global: &Global) -> anyhow::Result<Option<Kubeconfig>> {
-    if let Some(paths) = &global.kubeconfig {
-        return named(paths).map(Some);
-    }
-    match Kubeconfig::read() {
-        Ok(found) => Ok(Some(found)),
-        Err(_) if global.context.is_none() && !default_exists() => Ok(None),
-        Err(e) => Err(e).context("the kubeconfig cannot be read"),
-    }
-}
-
-fn default_exists() -> bool {
-    std::env::home_dir().is_some_and(|home| home.join(".kube/config").exists())
-}
-
-/// One file, or several in the manner of PATH (those that do not exist are skipped, as kubectl does, unless none does).
-fn named(paths: &OsStr) -> anyhow::Result<Kubeconfig> {
-    let paths: Vec<_> = std::env::split_paths(paths)
-        .filter(|p| !p.as_os_str().is_empty())
-        .collect();
-    let there: Vec<_> = paths.iter().filter(|p| p.exists()).collect();
-    if there.is_empty() {
-        let list: Vec<_> = paths.iter().map(|p| p.display().to_string()).collect();
-        bail!(
-            "no kubeconfig at {}: check --kubeconfig or KUBECONFIG",
-            list.join(", ")
-        );
-    }
-    let mut merged = Kubeconfig::default();
-    for path in there {
-        let one = Kubeconfig::read_from(path)
-            .with_context(|| format!("{} is not a kubeconfig", path.display()))?;
-        merged = merged.merge(one)?;
-    }
-    Ok(merged)
 }
 
 impl Cluster {

@@ -145,7 +145,7 @@ fn rank(object: &api::Incident) -> u8 {
 }
 
 fn table(items: &[api::Incident], namespaces: bool, wide: bool, now: Timestamp) -> Table {
-    let mut header = vec!["INCIDENT", "WORKLOAD", "FAILURE", "PHASE", "READY", "AGE"];
+    let mut header = vec!["WORKLOAD", "FAILURE", "PHASE", "READY", "AGE", "INCIDENT"];
     if namespaces {
         header.insert(0, "NAMESPACE");
     }
@@ -171,7 +171,7 @@ fn row(item: &api::Incident, namespaces: bool, wide: bool, now: Timestamp) -> Ve
     if namespaces {
         cells.push(plain(item.namespace().unwrap_or_default()));
     }
-    cells.push(plain(item.name_any()));
+    let id = plain(item.name_any());
     cells.push(plain(workload));
     let Some(status) = &item.status else {
         cells.extend([
@@ -179,6 +179,7 @@ fn row(item: &api::Incident, namespaces: bool, wide: bool, now: Timestamp) -> Ve
             plain("-".into()),
             plain("-".into()),
             plain(age),
+            id,
         ]);
         return cells;
     };
@@ -188,6 +189,7 @@ fn row(item: &api::Incident, namespaces: bool, wide: bool, now: Timestamp) -> Ve
         (status.phase.as_str().to_owned(), tone(status.phase)),
         plain(format!("{}/{}", replicas.ready, replicas.desired)),
         plain(age),
+        id,
     ]);
     if wide {
         cells.extend([

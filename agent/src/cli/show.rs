@@ -54,7 +54,9 @@ fn page(to: &mut dyn Write, incident: &Incident, now: Timestamp, colour: Colour)
         "{}\n",
         colour.paint(tone(incident.status.phase), &title)
     )?;
-    for (label, text) in facts.iter().chain(&[
+    // The attempts have a section of their own.
+    let facts = facts.iter().filter(|(label, _)| *label != "Tried");
+    for (label, text) in facts.chain(&[
         ("Incident", incident.id.to_string()),
         ("Policy", incident.spec.policy.to_string()),
     ]) {

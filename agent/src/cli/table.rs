@@ -53,7 +53,7 @@ impl Colour {
     }
 }
 
-/// Rows under a header; three blanks between columns, none at the end of a line.
+/// Rows under a header; two blanks between columns, none at the end of a line.
 #[derive(Debug)]
 pub struct Table {
     rows: Vec<Vec<(String, Tone)>>,
@@ -93,7 +93,7 @@ impl Table {
             for (i, (text, tone)) in row.iter().enumerate() {
                 line.push_str(&colour.paint(*tone, text));
                 if i + 1 < row.len() {
-                    let pad = widths.get(i).copied().unwrap_or(0) + 3 - text.chars().count();
+                    let pad = widths.get(i).copied().unwrap_or(0) + 2 - text.chars().count();
                     line.push_str(&" ".repeat(pad));
                 }
             }
@@ -118,12 +118,10 @@ mod tests {
         table.print(&mut out, Colour::NONE).expect("printed");
         assert_eq!(
             String::from_utf8_lossy(&out),
-            "NAME          PHASE\na-long-name   Resolved\n"
+            "NAME         PHASE\na-long-name  Resolved\n"
         );
         let mut painted = Vec::new();
         table.print(&mut painted, Colour(true)).expect("printed");
-        assert!(
-            String::from_utf8_lossy(&painted).contains("a-long-name   \x1b[32mResolved\x1b[0m")
-        );
+        assert!(String::from_utf8_lossy(&painted).contains("a-long-name  \x1b[32mResolved\x1b[0m"));
     }
 }

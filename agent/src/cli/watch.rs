@@ -50,8 +50,11 @@ pub async fn run(global: &Global, cluster: &Cluster, id: Option<String>) -> anyh
             _ = tokio::signal::ctrl_c() => return Ok(exit::OK),
         };
         match event {
-            Ok(Some(watcher::Event::Apply(object) | watcher::Event::InitApply(object))) => {
-                line(global.output, &object, &mut seen, colour)?;
+            Ok(Some(watcher::Event::Apply(object))) => {
+                line(global.output, &object, &mut seen, colour, false)?;
+            }
+            Ok(Some(watcher::Event::InitApply(object))) => {
+                line(global.output, &object, &mut seen, colour, true)?;
             }
             Ok(Some(watcher::Event::Delete(object))) => {
                 seen.remove(&object.uid().unwrap_or_default());
@@ -90,13 +93,16 @@ fn line(
     object: &api::Incident,
     seen: &mut HashMap<String, Seen>,
     colour: Colour,
+    first: bool,
 ) -> anyhow::Result<()> {
     let Some(incident) = read(object) else {
         return Ok(());
     };
     let s = &incident.status;
+    // What is over before we look is no change.
+    let old = first && s.phase == Phase::Resolved;
     let new = (s.phase, s.diagnosis.failure, s.reason, s.attempts.len());
-    if seen.insert(object.uid().unwrap_or_default(), new) == Some(new) {
+    if seen.insert(object.uid().unwrap_or_default(), new) == Some(new) || old {
         return Ok(());
     }
     let text = match output {
