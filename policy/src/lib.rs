@@ -14,6 +14,7 @@ pub mod diagnose;
 pub mod freeze;
 pub mod incident;
 pub mod ledger;
+pub mod logs;
 pub mod observation;
 pub mod plan;
 pub mod redact;

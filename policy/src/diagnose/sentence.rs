@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     bounds::{Message, Text},
+    logs,
     observation::{
         ContainerRole, ContainerState, LogCause, LogFindings, Probe, Terminated, WaitingReason,
     },
@@ -19,7 +20,14 @@ const BY_EXIT_CODE: u8 = 40;
 
 /// The evidence for a sign.
 pub(super) fn evidence(sign: &Sign<'_>) -> Evidence {
-    let log = sign.container.and_then(|c| c.log.as_ref());
+    let read = sign.container.and_then(|c| c.log.as_ref());
+    // Without a log, what the container left as its termination message may say it.
+    let left = if read.is_none() {
+        last_words(sign)
+    } else {
+        None
+    };
+    let log = read.or(left.as_ref());
     let (sentence, confidence) = sentence(sign, log);
     Evidence {
         sentence: Message::new(&sentence),
@@ -32,6 +40,17 @@ pub(super) fn evidence(sign: &Sign<'_>) -> Evidence {
             .container
             .map_or_else(Text::default, |c| Text::new(c.image.as_str())),
     }
+}
+
+/// What the termination message says (`terminationMessagePath`, or the log's end by `FallbackToLogsOnError`).
+fn last_words(sign: &Sign<'_>) -> Option<LogFindings> {
+    let family = sign.kind.family();
+    let own = matches!(
+        family,
+        FailureFamily::Crash | FailureFamily::Job | FailureFamily::Probe
+    );
+    let message = own.then(|| sign.ended.map(|t| t.message.as_str()))??;
+    logs::analyse(message.as_bytes())
 }
 
 fn sentence(sign: &Sign<'_>, log: Option<&LogFindings>) -> (String, u8) {
@@ -89,11 +108,7 @@ fn ends(sign: &Sign<'_>, log: Option<&LogFindings>, who: &str) -> (String, u8) {
         _ => {
             let code = sign.ended.and_then(exit_meaning);
             let why = code.map_or_else(String::new, |m| format!(" ({m})"));
-            let silent = if log.is_some() {
-                "; its log names no cause"
-            } else {
-                ""
-            };
+            let silent = log.map_or_else(String::new, |l| format!("; {}", l.sentence));
             let sure = if code.is_some() {
                 BY_EXIT_CODE
             } else {

@@ -254,3 +254,51 @@ fn fault_84_a_lost_node_is_named_instead_of_its_pods_containers() {
     assert_eq!(found.diagnosis.failure, FailureKind::NodeNotReady);
     assert_eq!(found.diagnosis.since, at(50));
 }
+
+#[test]
+fn the_sentence_says_what_the_log_says_and_else_what_the_exit_code_means() {
+    let sentence = |code, message: &str, log: Option<&str>| {
+        let end = Terminated {
+            message: message.into(),
+            ..error(code, 1, 2)
+        };
+        let c = ContainerSeen {
+            log: log.and_then(|l| crate::logs::analyse(l.as_bytes())),
+            ..backed_off(3, end)
+        };
+        let found = one(pod("web-1", vec![c]), 5).unwrap();
+        (
+            found.evidence.sentence.to_string(),
+            found.evidence.confidence,
+        )
+    };
+    let refused = "dial tcp 10.0.0.1:5432: connect: connection refused";
+    let (said, sure) = sentence(1, "", Some(refused));
+    assert_eq!(
+        said,
+        "container c exits with 1: cannot connect to 10.0.0.1:5432 (PostgreSQL's port, connection refused)"
+    );
+    assert!(sure >= 80);
+    assert_eq!(
+        sentence(1, refused, None),
+        (said, sure),
+        "from the termination message"
+    );
+    let (said, sure) = sentence(139, "", None);
+    assert_eq!(
+        said,
+        "container c exits with 139 (segmentation fault, SIGSEGV)"
+    );
+    assert!(sure <= 40);
+    let (said, _) = sentence(1, "", Some("starting\nbye"));
+    assert_eq!(
+        said,
+        "container c exits with 1 (a general error of the program); its log ends with: bye"
+    );
+    assert!(
+        sentence(137, "", None)
+            .0
+            .contains("not for its memory limit")
+    );
+    assert_eq!(sentence(42, "", None).0, "container c exits with 42");
+}
