@@ -35,6 +35,8 @@ pub struct Image {
     pub reference: String,
     /// The docker-archive.
     pub archive: PathBuf,
+    /// The program in it, which also runs here.
+    pub program: PathBuf,
 }
 
 /// Builds the program with a cargo profile, then the image; `out` defaults to a file in the target folder.
@@ -68,7 +70,11 @@ pub fn build(profile: &str, out: Option<&Path>) -> Result<Image> {
         mib(&archive),
         mib(&program)
     ));
-    Ok(Image { reference, archive })
+    Ok(Image {
+        reference,
+        archive,
+        program,
+    })
 }
 
 /// Naming the target keeps build scripts and macros dynamic; only the program itself is static.

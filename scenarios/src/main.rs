@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::{Args, Parser, Subcommand};
+use scenarios::chaos::runner;
 use scenarios::cluster::choose::{self, Target};
 use scenarios::cluster::session::{self, Session};
 use scenarios::cluster::state::State;
@@ -37,6 +38,8 @@ enum Command {
         #[arg(long)]
         out: Option<PathBuf>,
     },
+    /// Run the scenarios on real pods: the agent as the chart installs it, on a fresh local cluster
+    Test(Test),
     /// Build the pinned Go tools and print where they are
     Tools {
         /// Only this set: kubernetes, node, addons or chart
@@ -49,6 +52,27 @@ struct Build {
     /// Cargo profile: `release`, or `image-dev` for quick iteration
     #[arg(long, default_value = "release")]
     profile: String,
+}
+
+#[derive(Args)]
+struct Test {
+    /// Only scenarios whose name contains this (may be repeated)
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+    /// Show the scenarios and what each is about
+    #[arg(long)]
+    list: bool,
+    /// How many at a time
+    #[arg(long, default_value_t = 8)]
+    jobs: usize,
+    /// Leave cluster, agents and workloads up to look around
+    #[arg(long)]
+    keep: bool,
+    /// Use the cluster that runs, instead of a fresh one
+    #[arg(long)]
+    reuse: bool,
+    #[command(flatten)]
+    build: Build,
 }
 
 #[derive(Subcommand)]
@@ -122,6 +146,7 @@ fn main() -> Result<ExitCode> {
                     .display(),
             );
         }
+        Command::Test(test) => return scenarios_on_pods(test),
         Command::Tools { set } => {
             let wanted: Vec<_> = tools::ALL
                 .iter()
@@ -137,6 +162,25 @@ fn main() -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn scenarios_on_pods(test: Test) -> Result<ExitCode> {
+    if test.list {
+        runner::list();
+        return Ok(ExitCode::SUCCESS);
+    }
+    let passed = runner::run(&runner::Options {
+        only: test.only,
+        jobs: test.jobs,
+        keep: test.keep,
+        reuse: test.reuse,
+        profile: test.build.profile,
+    })?;
+    Ok(if passed {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn cluster(context: Option<&str>, command: Cluster) -> Result<ExitCode> {

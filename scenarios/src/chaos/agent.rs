@@ -1,0 +1,164 @@
+//! One installed agent: a Helm release in a namespace of its own, and what can befall its process.
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+use super::stage::Stage;
+use super::{api, wait};
+use crate::cluster::state::write;
+use crate::exec;
+
+/// An agent that was installed with the chart.
+pub struct Agent<'a> {
+    stage: &'a Stage,
+    /// The release's namespace: also the name by which the audit log knows it.
+    pub namespace: String,
+}
+
+impl<'a> Agent<'a> {
+    /// Installs the chart into `namespace`, with rights in `scoped`, and waits until the agent is Ready.
+    pub fn install(stage: &'a Stage, namespace: &str, scoped: &[String]) -> Result<Self> {
+        let agent = Self::existing(stage, namespace);
+        stage.api.apply(
+            &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}),
+        )?;
+        stage.api.apply(&json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "alerts", "namespace": namespace},
+            "stringData": {"ALERTS_URL": stage.alerts.url},
+        }))?;
+        let (repository, tag) = stage
+            .image
+            .reference
+            .rsplit_once(':')
+            .context("an image without a tag")?;
+        let values = json!({
+            "image": {"repository": repository, "tag": tag, "pullPolicy": "Never"},
+            "rbac": {"namespaces": scoped},
+            "existingSecret": "alerts",
+            "logLevel": "info,podmender=debug",
+        });
+        let file = stage.dir.join(format!("{namespace}.values.json"));
+        write(&file, &values.to_string())?;
+        let mut helm = stage.helm();
+        helm.args(["upgrade", "--install", "podmender"])
+            .arg(stage.charts.join("podmender"))
+            .args(["--namespace", namespace, "--values"])
+            .arg(file);
+        exec::output(&mut helm)?;
+        agent.ready(90)?;
+        Ok(agent)
+    }
+
+    /// One that is already installed.
+    pub fn existing(stage: &'a Stage, namespace: &str) -> Self {
+        Self {
+            stage,
+            namespace: namespace.to_owned(),
+        }
+    }
+
+    /// Waits until the agent's pod is Ready.
+    pub fn ready(&self, seconds: u64) -> Result<()> {
+        wait::until("the agent is Ready", seconds, || {
+            let pod = self.pod()?;
+            let status = pod.pointer("/status/containerStatuses/0");
+            let ready = status.and_then(|s| s.get("ready")).and_then(Value::as_bool);
+            ensure!(ready == Some(true), "{}: {status:?}", self.namespace);
+            Ok(())
+        })
+    }
+
+    /// Its pod: the one that is not being deleted.
+    pub fn pod(&self) -> Result<Value> {
+        let path = api::path("v1", "Pod", Some(&self.namespace));
+        let pods = self.stage.api.list(&format!(
+            "{path}?labelSelector=app.kubernetes.io/component%3Dagent"
+        ))?;
+        pods.into_iter()
+            .find(|p| p.pointer("/metadata/deletionTimestamp").is_none())
+            .with_context(|| format!("no agent in {}", self.namespace))
+    }
+
+    /// The pid of its process on this machine: the one process in the container's control group.
+    fn pid(&self) -> Result<Pid> {
+        let pod = self.pod()?;
+        let id = pod
+            .pointer("/status/containerStatuses/0/containerID")
+            .and_then(Value::as_str)
+            .and_then(|id| id.split("//").nth(1))
+            .context("the agent's container has no id yet")?
+            .to_owned();
+        let in_group = |pid: &i32| {
+            fs::read_to_string(format!("/proc/{pid}/cgroup")).is_ok_and(|g| g.contains(&id))
+        };
+        let pids = fs::read_dir("/proc")?
+            .flatten()
+            .filter_map(|e| e.file_name().to_str()?.parse().ok());
+        pids.filter(in_group)
+            .find_map(Pid::from_raw)
+            .context("the agent's process is gone")
+    }
+
+    /// SIGKILL: the process ends between two instructions, with nothing tidied up.
+    pub fn kill(&self) -> Result<()> {
+        kill_process(self.pid()?, Signal::KILL).context("cannot kill the agent")
+    }
+
+    /// SIGSTOP: it lives and does nothing.
+    pub fn freeze(&self) -> Result<()> {
+        kill_process(self.pid()?, Signal::STOP).context("cannot stop the agent")
+    }
+
+    /// Replaces its pod, as a node drain or an upgrade does.
+    pub fn replace(&self) -> Result<()> {
+        let pod = self.pod()?;
+        let path = api::path_of(&with_kind(pod, "Pod")).context("a pod without a name")?;
+        self.stage.api.delete(&path)?;
+        self.ready(60)
+    }
+
+    /// The end of its log, and of the log of the process before it.
+    pub fn log(&self) -> String {
+        let Some(path) = self
+            .pod()
+            .ok()
+            .and_then(|p| api::path_of(&with_kind(p, "Pod")))
+        else {
+            return "no agent".to_owned();
+        };
+        let read = |query: &str| {
+            self.stage
+                .api
+                .text(&format!("{path}/log?tailLines=2000{query}"))
+                .unwrap_or_default()
+        };
+        read("&previous=true") + &read("")
+    }
+
+    /// Where its policies live.
+    pub fn policy_path(&self, name: &str) -> String {
+        let folder = api::path(
+            "podmender.io/v1alpha1",
+            "AgentPolicy",
+            Some(&self.namespace),
+        );
+        format!("{folder}/{name}")
+    }
+}
+
+/// Objects of a list come without apiVersion and kind.
+pub fn with_kind(mut object: Value, kind: &str) -> Value {
+    if let Some(fields) = object.as_object_mut() {
+        fields.insert("apiVersion".to_owned(), json!("v1"));
+        fields.insert("kind".to_owned(), json!(kind));
+    }
+    object
+}
+
+/// Where the charts are.
+pub fn charts() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../charts"))
+}

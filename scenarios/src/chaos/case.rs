@@ -1,0 +1,293 @@
+//! One scenario at work: its namespace, its workloads, its policy, and what it may ask about them.
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::{Value, json};
+
+use super::agent::Agent;
+use super::alerts::Alert;
+use super::deeds::Deed;
+use super::incident::Incident;
+use super::objects::{self, App};
+use super::stage::Stage;
+use super::{api, wait};
+
+/// A workload counts as mended only when it has been Ready for this long, with the replicas it had before.
+const MENDED: Duration = Duration::from_secs(30);
+
+/// A scenario in its namespace.
+pub struct Case<'a> {
+    /// What it shares with the others.
+    pub stage: &'a Stage,
+    /// The agent that looks after it.
+    pub agent: &'a Agent<'a>,
+    /// Its own namespace.
+    pub namespace: String,
+}
+
+impl Case<'_> {
+    /// Applies the scenario's policy and waits until the agent follows it. `restart`: settings of autoRestart; `fields`: of the spec.
+    pub fn policy(&self, restart: Value, fields: Value) -> Result<()> {
+        self.policy_named(&self.namespace, restart, fields)
+    }
+
+    /// A policy of another name, for scenarios with two.
+    pub fn policy_named(&self, name: &str, restart: Value, fields: Value) -> Result<()> {
+        let agent = &self.agent.namespace;
+        let policy = objects::policy(agent, &self.namespace, name, restart, fields);
+        self.stage.api.apply(&policy)?;
+        self.followed(name)
+    }
+
+    /// Waits until the agent has taken over the newest version of a policy.
+    fn followed(&self, name: &str) -> Result<()> {
+        wait::until("the agent follows the policy", 15, || {
+            let policy = self.stage.api.get(&self.agent.policy_path(name))?;
+            let status = policy.get("status").context("no status yet")?;
+            let seen = status.get("observedGeneration").and_then(Value::as_i64);
+            let generation = policy
+                .pointer("/metadata/generation")
+                .and_then(Value::as_i64);
+            let conditions = status.get("conditions").and_then(Value::as_array);
+            let ready = conditions.is_some_and(|all| {
+                all.iter()
+                    .any(|c| c["type"] == "Ready" && c["status"] == "True")
+            });
+            ensure!(ready && seen == generation, "its status is {status}");
+            Ok(())
+        })
+    }
+
+    /// Changes fields of the policy's spec.
+    pub fn edit_policy(&self, spec: Value) -> Result<()> {
+        let path = self.agent.policy_path(&self.namespace);
+        self.stage.api.merge(&path, &json!({"spec": spec}))?;
+        self.followed(&self.namespace)
+    }
+
+    /// The folder that pods see as `/world`.
+    fn world(&self) -> PathBuf {
+        self.stage.dir.join(&self.namespace)
+    }
+
+    /// Makes a fault come or go.
+    pub fn fault(&self, file: &str, present: bool) -> Result<()> {
+        let path = self.world().join(file);
+        if present {
+            fs::write(&path, "").with_context(|| format!("cannot write {}", path.display()))
+        } else {
+            fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))
+        }
+    }
+
+    /// Makes one pod sick, by name; what replaces it is not.
+    pub fn sicken(&self, pod: &Value) -> Result<()> {
+        self.fault(&format!("sick-{}", name_of(pod)), true)
+    }
+
+    /// Creates a workload.
+    pub fn start(&self, app: &App) -> Result<()> {
+        let world = self.world();
+        let object = app.object(&self.namespace, &world.display().to_string());
+        self.stage.api.apply(&object).map(drop)
+    }
+
+    /// Creates a workload and waits until all of its replicas are Ready.
+    pub fn run(&self, app: &App, name: &str, replicas: usize) -> Result<Vec<Value>> {
+        self.start(app)?;
+        wait::until("the workload is Ready at first", 60, || {
+            let pods = self.ready_pods(name)?;
+            ensure!(
+                pods.len() == replicas,
+                "{} of {replicas} are Ready",
+                pods.len()
+            );
+            Ok(pods)
+        })
+    }
+
+    /// The only pod of a workload that runs well with one replica.
+    pub fn run_one(&self, app: &App, name: &str) -> Result<Value> {
+        self.run(app, name, 1)?.pop().context("no pod")
+    }
+
+    /// The path of an object of the scenario's namespace.
+    pub fn path(&self, api_version: &str, kind: &str, name: &str) -> String {
+        format!(
+            "{}/{name}",
+            api::path(api_version, kind, Some(&self.namespace))
+        )
+    }
+
+    /// The pods of a workload that stay.
+    pub fn pods(&self, app: &str) -> Result<Vec<Value>> {
+        let path = api::path("v1", "Pod", Some(&self.namespace));
+        let mut pods = self
+            .stage
+            .api
+            .list(&format!("{path}?labelSelector=app%3D{app}"))?;
+        pods.retain(|p| p.pointer("/metadata/deletionTimestamp").is_none());
+        Ok(pods)
+    }
+
+    /// Those of them that are Ready.
+    pub fn ready_pods(&self, app: &str) -> Result<Vec<Value>> {
+        let mut pods = self.pods(app)?;
+        pods.retain(is_ready);
+        Ok(pods)
+    }
+
+    /// Waits until a workload is mended: all replicas Ready for half a minute without a break.
+    pub fn mended(&self, app: &str, replicas: usize, seconds: u64) -> Result<()> {
+        let mut since: Option<Instant> = None;
+        wait::until("the workload is mended", seconds + MENDED.as_secs(), || {
+            let ready = self.ready_pods(app)?.len();
+            if ready != replicas {
+                since = None;
+                bail!("{ready} of {replicas} are Ready");
+            }
+            let well = since.get_or_insert_with(Instant::now).elapsed();
+            ensure!(well >= MENDED, "Ready for {} s so far", well.as_secs());
+            Ok(())
+        })
+    }
+
+    /// The newest incident of a workload.
+    pub fn incident(&self, workload: &str) -> Result<Incident> {
+        let newest = self
+            .incidents()?
+            .into_iter()
+            .filter(|i| i.workload() == workload)
+            .max_by(|a, b| a.first_seen().cmp(b.first_seen()));
+        newest.with_context(|| format!("no incident of {workload}"))
+    }
+
+    /// All incidents of the namespace.
+    pub fn incidents(&self) -> Result<Vec<Incident>> {
+        let path = api::path("podmender.io/v1alpha1", "Incident", Some(&self.namespace));
+        Ok(self
+            .stage
+            .api
+            .list(&path)?
+            .into_iter()
+            .map(Incident)
+            .collect())
+    }
+
+    /// Waits until the newest incident of a workload stands there for that reason.
+    pub fn stands(
+        &self,
+        workload: &str,
+        phase: &str,
+        reason: &str,
+        seconds: u64,
+    ) -> Result<Incident> {
+        wait::until("the incident's phase", seconds, || {
+            let incident = self.incident(workload)?;
+            incident.stands(phase, reason)?;
+            Ok(incident)
+        })
+    }
+
+    /// Evictions in the namespace that were carried out, by whomever of ours.
+    pub fn evictions(&self) -> Result<Vec<Deed>> {
+        self.stage.deeds.evictions(&self.namespace)
+    }
+
+    /// Waits until so many evictions were carried out; more is a failure.
+    pub fn evicted(&self, times: usize, seconds: u64) -> Result<Vec<Deed>> {
+        let evictions = wait::until("the eviction", seconds, || {
+            let evictions = self.evictions()?;
+            ensure!(
+                evictions.len() >= times,
+                "{} of {times} evictions",
+                evictions.len()
+            );
+            Ok(evictions)
+        })?;
+        ensure!(
+            evictions.len() == times,
+            "{} evictions instead of {times}",
+            evictions.len()
+        );
+        Ok(evictions)
+    }
+
+    /// What people were told about the namespace.
+    pub fn alerts(&self) -> Vec<Alert> {
+        self.stage.alerts.about(&self.namespace)
+    }
+
+    /// Waits until people have been told of that phase.
+    pub fn told(&self, phase: &str, seconds: u64) -> Result<Alert> {
+        wait::until("the alert", seconds, || {
+            let alerts = self.alerts();
+            let phases: Vec<&str> = alerts.iter().map(|a| a.text("phase")).collect();
+            let found = alerts.iter().find(|a| a.text("phase") == phase);
+            found
+                .cloned()
+                .with_context(|| format!("nothing was told of {phase}, only {phases:?}"))
+        })
+    }
+
+    /// Fails if, in that time, anything more is done or told.
+    pub fn silence(&self, seconds: u64) -> Result<()> {
+        let (done, told) = (self.evictions()?.len(), self.alerts().len());
+        wait::throughout("silence", seconds, || {
+            let (done_now, told_now) = (self.evictions()?.len(), self.alerts().len());
+            ensure!(done_now == done, "{} more acts", done_now - done);
+            ensure!(told_now == told, "{} more messages", told_now - told);
+            Ok(())
+        })
+    }
+
+    /// Fails if anything is evicted in that time.
+    pub fn untouched(&self, seconds: u64) -> Result<()> {
+        let before = self.evictions()?.len();
+        wait::throughout("no act", seconds, || {
+            let now = self.evictions()?.len();
+            ensure!(now == before, "{} evictions", now - before);
+            Ok(())
+        })
+    }
+
+    /// Waits until a container of the workload has been restarted so often.
+    pub fn crashed(&self, app: &str, times: u64, seconds: u64) -> Result<()> {
+        wait::until("the crash loop", seconds, || {
+            let pods = self.pods(app)?;
+            let restarts = pods.iter().filter_map(|p| {
+                p.pointer("/status/containerStatuses/0/restartCount")?
+                    .as_u64()
+            });
+            let most = restarts.max().unwrap_or(0);
+            ensure!(most >= times, "{most} restarts so far");
+            Ok(())
+        })
+    }
+}
+
+/// The name of an object.
+pub fn name_of(object: &Value) -> &str {
+    object
+        .pointer("/metadata/name")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}
+
+/// The UID of an object.
+pub fn uid_of(object: &Value) -> &str {
+    object
+        .pointer("/metadata/uid")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}
+
+fn is_ready(pod: &Value) -> bool {
+    let conditions = pod.pointer("/status/conditions").and_then(Value::as_array);
+    conditions.is_some_and(|all| {
+        all.iter()
+            .any(|c| c["type"] == "Ready" && c["status"] == "True")
+    })
+}

@@ -1,0 +1,176 @@
+//! An admission webhook in front of evictions in one namespace: it holds them until the scenario says yes or no.
+//! So an agent can be killed exactly between its intent and its effect, or between effect and outcome, without a hook in it.
+use std::io::BufReader;
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use serde_json::{Value, json};
+
+use super::http;
+use crate::cluster::state::HOST_ADDRESS;
+
+/// What happens to an eviction that arrives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// It waits.
+    Hold,
+    /// It is let through.
+    Allow,
+    /// It is refused.
+    Deny,
+}
+
+#[derive(Debug)]
+struct Inner {
+    answer: Answer,
+    arrived: usize,
+}
+
+/// The gate; its webhook must be applied to take effect.
+#[derive(Clone)]
+pub struct Gate {
+    inner: Arc<(Mutex<Inner>, Condvar)>,
+    url: String,
+    ca: String,
+}
+
+/// Longer than any scenario holds, shorter than the webhook's own time limit (30 s).
+const PATIENCE: Duration = Duration::from_secs(25);
+
+impl Gate {
+    /// Listens until the process ends.
+    pub fn start(answer: Answer) -> Result<Self> {
+        let CertifiedKey { cert, signing_key } =
+            generate_simple_self_signed([HOST_ADDRESS.to_owned()])?;
+        let key = PrivateKeyDer::try_from(signing_key.serialize_der())
+            .map_err(|e| anyhow::anyhow!("the gate's key: {e}"))?;
+        let chain: Vec<CertificateDer<'static>> = vec![cert.der().clone()];
+        let config = Arc::new(
+            ServerConfig::builder()
+                .with_no_client_auth()
+                .with_single_cert(chain, key)?,
+        );
+        let listener = TcpListener::bind((HOST_ADDRESS, 0))?;
+        let gate = Self {
+            inner: Arc::new((Mutex::new(Inner { answer, arrived: 0 }), Condvar::new())),
+            url: format!("https://{}/evictions", listener.local_addr()?),
+            ca: cert.pem(),
+        };
+        let served = gate.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (gate, config) = (served.clone(), Arc::clone(&config));
+                std::thread::spawn(move || gate.serve(stream, config).ok());
+            }
+        });
+        Ok(gate)
+    }
+
+    /// The webhook for evictions in `namespace`.
+    pub fn webhook(&self, namespace: &str) -> Value {
+        json!({
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "ValidatingWebhookConfiguration",
+            "metadata": {"name": namespace},
+            "webhooks": [{
+                "name": "evictions.scenarios.podmender.io",
+                "admissionReviewVersions": ["v1"],
+                "sideEffects": "None",
+                "timeoutSeconds": 30,
+                "failurePolicy": "Fail",
+                "clientConfig": {"url": self.url, "caBundle": base64(self.ca.as_bytes())},
+                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+                "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods/eviction"]}],
+            }],
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many evictions have arrived.
+    pub fn arrived(&self) -> usize {
+        self.lock().arrived
+    }
+
+    /// From now on, and for those that wait.
+    pub fn set(&self, answer: Answer) {
+        self.lock().answer = answer;
+        self.inner.1.notify_all();
+    }
+
+    fn decide(&self) -> Result<bool> {
+        let mut inner = self.lock();
+        inner.arrived += 1;
+        let (inner, timeout) = self
+            .inner
+            .1
+            .wait_timeout_while(inner, PATIENCE, |i| i.answer == Answer::Hold)
+            .unwrap_or_else(PoisonError::into_inner);
+        ensure!(!timeout.timed_out(), "held for too long");
+        Ok(inner.answer == Answer::Allow)
+    }
+
+    fn serve(&self, stream: TcpStream, config: Arc<ServerConfig>) -> Result<()> {
+        let connection = ServerConnection::new(config)?;
+        let mut tls = BufReader::new(StreamOwned::new(connection, stream));
+        while let Some(request) = http::receive(&mut tls)? {
+            let review: Value = serde_json::from_slice(&request.body)?;
+            let uid = review
+                .pointer("/request/uid")
+                .context("a review without uid")?;
+            let allowed = self.decide()?;
+            let answer = json!({
+                "apiVersion": "admission.k8s.io/v1",
+                "kind": "AdmissionReview",
+                "response": {"uid": uid, "allowed": allowed, "status": {"message": "the scenario's gate"}},
+            });
+            http::answer(tls.get_mut(), &answer.to_string())?;
+        }
+        Ok(())
+    }
+}
+
+/// Standard base64, which the API wants for bytes.
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::new();
+    for chunk in bytes.chunks(3) {
+        let value =
+            chunk.iter().fold(0_u32, |v, b| (v << 8) | u32::from(*b)) << (8 * (3 - chunk.len()));
+        for position in 0..4 {
+            let index = (value >> (18 - 6 * position)) & 63;
+            let letter = ALPHABET.get(index as usize).copied().unwrap_or(b'=');
+            out.push(if position > chunk.len() {
+                '='
+            } else {
+                char::from(letter)
+            });
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::base64;
+
+    #[test]
+    fn base64_as_in_rfc_4648() {
+        for (plain, coded) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+        ] {
+            assert_eq!(base64(plain.as_bytes()), coded);
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Runs scenarios: many at a time, since most of the time is waiting; one line each, and a dump of what went wrong.
+#![expect(clippy::print_stdout, reason = "the results are this command's output")]
+use std::collections::{BTreeMap, VecDeque};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::json;
+
+use super::agent::Agent;
+use super::case::Case;
+use super::scenarios::{self, Scenario};
+use super::stage::{Setup, Stage};
+use super::{api, dump, oracle, wait};
+
+/// What to run and how.
+pub struct Options {
+    /// Only scenarios whose name contains one of these; empty: all.
+    pub only: Vec<String>,
+    /// How many at a time.
+    pub jobs: usize,
+    /// Leave everything as it is afterwards.
+    pub keep: bool,
+    /// Take the cluster that runs as it is.
+    pub reuse: bool,
+    /// Cargo profile of the agent's image.
+    pub profile: String,
+}
+
+/// The namespace of the agent that most scenarios share.
+const SHARED: &str = "podmender";
+
+/// Prints what there is: name, rows of the fault list, what it is about.
+pub fn list() {
+    for s in scenarios::all() {
+        let rows: Vec<String> = s.faults.iter().map(ToString::to_string).collect();
+        println!("{:24} {:14} {}", s.name, rows.join(","), s.about);
+    }
+}
+
+/// Runs them and returns whether all passed.
+pub fn run(options: &Options) -> Result<bool> {
+    let chosen: Vec<Scenario> = scenarios::all()
+        .into_iter()
+        .filter(|s| {
+            options.only.is_empty() || options.only.iter().any(|o| s.name.contains(o.as_str()))
+        })
+        .collect();
+    if chosen.is_empty() {
+        bail!("no scenario has such a name: `--list` shows them");
+    }
+    let began = Instant::now();
+    let stage = Stage::set(&Setup {
+        profile: &options.profile,
+        reuse: options.reuse,
+    })?;
+    for scenario in &chosen {
+        prepare(&stage, scenario)?;
+    }
+    let shared = chosen.iter().filter(|s| !s.own_agent);
+    let shared: Vec<String> = shared.map(Scenario::namespace).collect();
+    let agent = Agent::install(&stage, SHARED, &shared);
+    let agent = agent.inspect_err(|_| dump::namespace(&stage, SHARED))?;
+    let agents = Mutex::new(BTreeMap::from([(SHARED.to_owned(), shared.clone())]));
+    let (mut passed, mut failed) = perform(&stage, &agent, &chosen, options.jobs.max(1), &agents);
+
+    let agents = agents.into_inner().unwrap_or_else(PoisonError::into_inner);
+    for (name, result) in oracle::judge(&stage, &agents) {
+        match result {
+            Ok(()) => passed += 1,
+            Err(_) => failed += 1,
+        }
+        report(name, None, &result);
+    }
+    if !options.keep {
+        stage.session.down()?;
+    }
+    println!("in {} s", began.elapsed().as_secs());
+    println!("{passed} passed, {failed} failed");
+    Ok(failed == 0)
+}
+
+/// Namespace, and the folder that its pods see as `/world`.
+fn prepare(stage: &Stage, scenario: &Scenario) -> Result<()> {
+    let namespace = scenario.namespace();
+    let world = stage.dir.join(&namespace);
+    if world.exists() {
+        fs::remove_dir_all(&world)?;
+    }
+    fs::create_dir_all(&world).with_context(|| format!("cannot create {}", world.display()))?;
+    fs::set_permissions(&world, fs::Permissions::from_mode(0o777))?;
+    let folder = api::path("v1", "Namespace", None);
+    stage.api.delete(&format!("{folder}/{namespace}"))?;
+    wait::until("the old namespace is gone", 60, || {
+        let old = stage.api.find(&format!("{folder}/{namespace}"))?;
+        old.map_or(Ok(()), |_| bail!("it is still there"))
+    })?;
+    stage.api.apply(
+        &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}),
+    )?;
+    let account = api::path("v1", "ServiceAccount", Some(&namespace)) + "/default";
+    wait::until("the namespace's account", 30, || stage.api.get(&account)).map(drop)
+}
+
+/// Runs all, `jobs` at a time, in the given order; returns how many passed and failed.
+fn perform(
+    stage: &Stage,
+    shared: &Agent<'_>,
+    chosen: &[Scenario],
+    jobs: usize,
+    agents: &Mutex<BTreeMap<String, Vec<String>>>,
+) -> (usize, usize) {
+    let queue: Mutex<VecDeque<&Scenario>> = Mutex::new(chosen.iter().collect());
+    let counts = Mutex::new((0, 0));
+    std::thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(|| {
+                loop {
+                    let next = queue
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .pop_front();
+                    let Some(scenario) = next else { break };
+                    let began = Instant::now();
+                    let result = perform_one(stage, shared, scenario, agents);
+                    let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
+                    report(scenario.name, Some(began), &result);
+                    match result {
+                        Ok(()) => counts.0 += 1,
+                        Err(_) => {
+                            counts.1 += 1;
+                            dump::scenario(stage, shared, scenario);
+                        }
+                    }
+                }
+            });
+        }
+    });
+    counts.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn perform_one(
+    stage: &Stage,
+    shared: &Agent<'_>,
+    scenario: &Scenario,
+    agents: &Mutex<BTreeMap<String, Vec<String>>>,
+) -> Result<()> {
+    let namespace = scenario.namespace();
+    if !scenario.own_agent {
+        let case = Case {
+            stage,
+            agent: shared,
+            namespace,
+        };
+        return (scenario.run)(&case);
+    }
+    let home = scenario.agent_namespace();
+    let scoped = vec![namespace.clone()];
+    agents
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .insert(home.clone(), scoped.clone());
+    let agent = Agent::install(stage, &home, &scoped)?;
+    let case = Case {
+        stage,
+        agent: &agent,
+        namespace,
+    };
+    (scenario.run)(&case)
+}
+
+fn report(name: &str, began: Option<Instant>, result: &Result<()>) {
+    let time = began.map_or_else(String::new, |b| {
+        format!("{:6.1} s", b.elapsed().as_secs_f64())
+    });
+    match result {
+        Ok(()) => println!("ok      {name:24} {time}"),
+        Err(e) => println!("FAILED  {name:24} {time}  {e:#}"),
+    }
+}
