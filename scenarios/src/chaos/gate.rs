@@ -29,6 +29,7 @@ pub enum Answer {
 struct Inner {
     answer: Answer,
     arrived: usize,
+    answered: usize,
 }
 
 /// The gate; its webhook must be applied to take effect.
@@ -57,7 +58,14 @@ impl Gate {
         );
         let listener = TcpListener::bind((HOST_ADDRESS, 0))?;
         let gate = Self {
-            inner: Arc::new((Mutex::new(Inner { answer, arrived: 0 }), Condvar::new())),
+            inner: Arc::new((
+                Mutex::new(Inner {
+                    answer,
+                    arrived: 0,
+                    answered: 0,
+                }),
+                Condvar::new(),
+            )),
             url: format!("https://{}/evictions", listener.local_addr()?),
             ca: cert.pem(),
         };
@@ -99,6 +107,11 @@ impl Gate {
         self.lock().arrived
     }
 
+    /// How many of them have been let through or refused.
+    pub fn answered(&self) -> usize {
+        self.lock().answered
+    }
+
     /// From now on, and for those that wait.
     pub fn set(&self, answer: Answer) {
         self.lock().answer = answer;
@@ -108,11 +121,12 @@ impl Gate {
     fn decide(&self) -> Result<bool> {
         let mut inner = self.lock();
         inner.arrived += 1;
-        let (inner, timeout) = self
+        let (mut inner, timeout) = self
             .inner
             .1
             .wait_timeout_while(inner, PATIENCE, |i| i.answer == Answer::Hold)
             .unwrap_or_else(PoisonError::into_inner);
+        inner.answered += 1;
         ensure!(!timeout.timed_out(), "held for too long");
         Ok(inner.answer == Answer::Allow)
     }

@@ -1,5 +1,13 @@
 //! The scenarios, by what goes wrong. Each says what a user would fear, and names its rows of the fault list.
+mod calm;
+mod consent;
 mod crash;
+mod killed;
+mod memory;
+mod owners;
+mod people;
+mod probes;
+mod starts;
 
 use anyhow::Result;
 
@@ -23,8 +31,8 @@ pub struct Scenario {
 impl Scenario {
     const fn new(
         name: &'static str,
-        about: &'static str,
         faults: &'static [u16],
+        about: &'static str,
         run: fn(&Case<'_>) -> Result<()>,
     ) -> Self {
         Self {
@@ -34,6 +42,12 @@ impl Scenario {
             own_agent: false,
             run,
         }
+    }
+
+    /// With an agent that it may kill.
+    const fn alone(mut self) -> Self {
+        self.own_agent = true;
+        self
     }
 
     /// Its namespace.
@@ -49,5 +63,30 @@ impl Scenario {
 
 /// All of them, the longest first, so that they end together.
 pub fn all() -> Vec<Scenario> {
-    [crash::ALL].concat()
+    [
+        memory::ALL,
+        killed::ALL,
+        crash::ALL,
+        calm::ALL,
+        consent::ALL,
+        people::ALL,
+        probes::ALL,
+        owners::ALL,
+        starts::ALL,
+    ]
+    .concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::all;
+
+    #[test]
+    fn names_are_unique_and_make_namespaces() {
+        let names: BTreeSet<_> = all().iter().map(|s| s.name).collect();
+        assert_eq!(names.len(), all().len());
+        assert!(all().iter().all(|s| s.agent_namespace().len() <= 63));
+    }
 }

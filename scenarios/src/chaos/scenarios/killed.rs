@@ -1,0 +1,157 @@
+//! The agent itself is killed or replaced at the worst moments: never a second act, never a lost one.
+use anyhow::{Result, ensure};
+use jiff::SignedDuration;
+use serde_json::json;
+
+use super::Scenario;
+use super::crash::CRASHES_WHEN_DOWN;
+use crate::chaos::case::Case;
+use crate::chaos::gate::{Answer, Gate};
+use crate::chaos::objects::{App, CRASHES_WHEN_SICK};
+use crate::chaos::wait;
+
+pub(super) const ALL: &[Scenario] = &[
+    Scenario::new(
+        "killed-in-cooldown",
+        &[32],
+        "a restart of the agent forgets the cooldown, and it restarts at will",
+        in_cooldown,
+    )
+    .alone(),
+    Scenario::new(
+        "killed-before-effect",
+        &[29],
+        "the agent dies after it has written what it will do: it is never done, or done twice",
+        before_the_effect,
+    )
+    .alone(),
+    Scenario::new(
+        "killed-after-effect",
+        &[30],
+        "the agent dies before it has noted what it did, and does it again",
+        after_the_effect,
+    )
+    .alone(),
+    Scenario::new(
+        "killed-in-verify",
+        &[32],
+        "the agent dies while it watches whether the mend helped",
+        while_verifying,
+    )
+    .alone(),
+    Scenario::new(
+        "killed-while-paused",
+        &[71],
+        "the kill switch is on, the agent restarts, and acts",
+        while_paused,
+    )
+    .alone(),
+];
+
+/// A crash loop whose eviction is held at the gate.
+fn held_at_the_gate(case: &Case<'_>) -> Result<Gate> {
+    let gate = Gate::start(Answer::Hold)?;
+    case.stage.api.apply(&gate.webhook(&case.namespace))?;
+    case.policy(json!({}), json!({}))?;
+    let pod = case.run_one(&App::new("web", CRASHES_WHEN_SICK), "web")?;
+    case.sicken(&pod)?;
+    wait::until("the eviction is at the gate", 60, || {
+        ensure!(gate.arrived() > 0, "none has arrived");
+        Ok(())
+    })?;
+    Ok(gate)
+}
+
+/// One act, one intent, and a mended workload.
+fn mended_by_one_act(case: &Case<'_>) -> Result<()> {
+    case.evicted(1, 60)?;
+    case.mended("web", 1, 30)?;
+    let incident = case.stands("web", "Resolved", "Mended", 60)?;
+    let (intents, ends) = (incident.facts_of("intended"), incident.facts_of("ended"));
+    ensure!(
+        intents.len() == 1 && ends.len() == 1,
+        "the record: {intents:?}, {ends:?}"
+    );
+    ensure!(case.incidents()?.len() == 1, "it became a second incident");
+    case.evicted(1, 0).map(drop)
+}
+
+fn before_the_effect(case: &Case<'_>) -> Result<()> {
+    let gate = held_at_the_gate(case)?;
+    let incident = case.incident("web")?;
+    ensure!(
+        incident.facts_of("intended").len() == 1,
+        "the act came before the record of its intent"
+    );
+    case.agent.kill()?;
+    gate.set(Answer::Deny);
+    wait::until("the held eviction is refused", 10, || {
+        ensure!(gate.answered() == gate.arrived(), "it is still held");
+        Ok(())
+    })?;
+    case.evicted(0, 0)?;
+    gate.set(Answer::Allow);
+    case.agent.ready(60)?;
+    mended_by_one_act(case)
+}
+
+fn after_the_effect(case: &Case<'_>) -> Result<()> {
+    let gate = held_at_the_gate(case)?;
+    case.agent.freeze()?;
+    gate.set(Answer::Allow);
+    case.evicted(1, 20)?;
+    case.agent.kill()?;
+    case.agent.ready(60)?;
+    mended_by_one_act(case)?;
+    ensure!(
+        gate.arrived() == 1,
+        "{} evictions were tried",
+        gate.arrived()
+    );
+    Ok(())
+}
+
+fn while_verifying(case: &Case<'_>) -> Result<()> {
+    case.policy(json!({}), json!({}))?;
+    let pod = case.run_one(&App::new("web", CRASHES_WHEN_SICK), "web")?;
+    case.sicken(&pod)?;
+    case.evicted(1, 40)?;
+    case.stands("web", "Verifying", "Verifying", 10)?;
+    case.agent.kill()?;
+    mended_by_one_act(case)
+}
+
+fn in_cooldown(case: &Case<'_>) -> Result<()> {
+    case.policy(json!({"cooldownPeriod": "40s"}), json!({}))?;
+    case.run_one(&App::new("web", CRASHES_WHEN_DOWN), "web")?;
+    case.fault("down", true)?;
+    case.evicted(1, 40)?;
+    case.stands("web", "Detected", "Cooldown", 40)?;
+    case.agent.replace()?;
+    let evictions = case.evicted(2, 60)?;
+    let [first, second] = evictions.as_slice() else {
+        anyhow::bail!("{} evictions", evictions.len())
+    };
+    let between = second.at.duration_since(first.at);
+    // The cooldown is counted from the intent, which is written a moment before the eviction.
+    ensure!(
+        between >= SignedDuration::from_secs(39),
+        "only {between:?} lie between them"
+    );
+    case.stands("web", "Escalated", "VerifyFailed", 60)?;
+    case.agent.kill()?;
+    case.agent.ready(60)?;
+    case.silence(20)
+}
+
+fn while_paused(case: &Case<'_>) -> Result<()> {
+    case.policy(json!({}), json!({"autonomy": {"paused": true}}))?;
+    let pod = case.run_one(&App::new("web", CRASHES_WHEN_SICK), "web")?;
+    case.sicken(&pod)?;
+    case.crashed("web", 2, 40)?;
+    case.agent.kill()?;
+    case.agent.ready(60)?;
+    case.untouched(15)?;
+    case.edit_policy(json!({"autonomy": {"paused": false}}))?;
+    mended_by_one_act(case)
+}

@@ -1,0 +1,140 @@
+//! Where a person has the last word: approvals, the observe level, two policies, a disruption budget.
+use anyhow::{Result, ensure};
+use serde_json::json;
+
+use super::Scenario;
+use crate::chaos::case::{Case, name_of};
+use crate::chaos::incident::Incident;
+use crate::chaos::objects::{App, CRASHES_WHEN_SICK};
+
+pub(super) const ALL: &[Scenario] = &[
+    Scenario::new(
+        "approve",
+        &[34],
+        "the agent acts before I said yes, or does nothing after it",
+        approved,
+    ),
+    Scenario::new("deny", &[], "the agent asks again after I said no", denied),
+    Scenario::new(
+        "observe",
+        &[],
+        "the trial run that was only to look changes something",
+        observed,
+    ),
+    Scenario::new(
+        "two-policies",
+        &[69],
+        "a second policy loosens what the first forbids",
+        the_stricter_counts,
+    ),
+    Scenario::new(
+        "disruption-budget",
+        &[7, 105],
+        "the agent gets round a PodDisruptionBudget by deleting the pod",
+        a_budget_holds,
+    ),
+];
+
+/// A crash loop under a policy that wants a restart approved; returns the incident that asks.
+fn asked(case: &Case<'_>) -> Result<Incident> {
+    let fields = json!({"autonomy": {"requireApproval": ["restart"]}});
+    case.policy(json!({}), fields)?;
+    let pod = case.run_one(&App::new("web", CRASHES_WHEN_SICK), "web")?;
+    case.sicken(&pod)?;
+    let incident = case.stands("web", "AwaitingApproval", "ApprovalRequired", 40)?;
+    let alert = case.told("AwaitingApproval", 10)?;
+    let how = format!("approve {}", incident.name());
+    ensure!(
+        alert.body.to_string().contains(&how),
+        "the alert does not say how to answer"
+    );
+    case.untouched(10)?;
+    Ok(incident)
+}
+
+fn approved(case: &Case<'_>) -> Result<()> {
+    let incident = asked(case)?;
+    let answer = ["approve", incident.name(), "-n", &case.namespace];
+    case.stage.podmender(&answer)?;
+    case.evicted(1, 10)?;
+    case.mended("web", 1, 30)?;
+    let incident = case.stands("web", "Resolved", "Mended", 30)?;
+    ensure!(
+        incident.facts_of("answered").len() == 1,
+        "the answer is not in the record"
+    );
+    // A used approval counts for nothing more: the same answer again is refused, and nothing is done.
+    let again = case.stage.podmender(&answer);
+    ensure!(
+        again.is_err(),
+        "a second approval of a resolved incident was taken"
+    );
+    case.evicted(1, 0).map(drop)
+}
+
+fn denied(case: &Case<'_>) -> Result<()> {
+    let incident = asked(case)?;
+    case.stage
+        .podmender(&["deny", incident.name(), "-n", &case.namespace])?;
+    case.stands("web", "Escalated", "Denied", 10)?;
+    case.untouched(25)?;
+    case.evicted(0, 0).map(drop)
+}
+
+fn observed(case: &Case<'_>) -> Result<()> {
+    let fields = json!({"autonomy": {"level": "observe"}});
+    case.policy(json!({}), fields)?;
+    let pod = case.run_one(&App::new("web", CRASHES_WHEN_SICK), "web")?;
+    case.sicken(&pod)?;
+    let incident = case.stands("web", "Detected", "Observing", 40)?;
+    let says = format!("would have evicted pod {}", name_of(&pod));
+    ensure!(
+        incident.message().contains(&says),
+        "it says: {}",
+        incident.message()
+    );
+    ensure!(
+        incident.facts_of("wouldHave").len() == 1,
+        "the record does not have it once"
+    );
+    case.untouched(20)?;
+    let same = case.incident("web")?.facts_of("wouldHave").len() == 1;
+    ensure!(same, "the record repeats itself");
+    case.evicted(0, 0).map(drop)
+}
+
+fn the_stricter_counts(case: &Case<'_>) -> Result<()> {
+    case.policy(json!({}), json!({"autonomy": {"level": "autonomous"}}))?;
+    let second = format!("{}-strict", case.namespace);
+    let observe = json!({"autonomy": {"level": "observe"}});
+    case.policy_named(&second, json!({}), observe)?;
+    let pod = case.run_one(&App::new("web", CRASHES_WHEN_SICK), "web")?;
+    case.sicken(&pod)?;
+    case.stands("web", "Detected", "Observing", 40)?;
+    case.untouched(15)?;
+    case.stage.api.delete(&case.agent.policy_path(&second))?;
+    case.evicted(1, 15)?;
+    case.mended("web", 1, 30)
+}
+
+fn a_budget_holds(case: &Case<'_>) -> Result<()> {
+    case.policy(json!({}), json!({}))?;
+    case.stage.api.apply(&json!({
+        "apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
+        "metadata": {"name": "web", "namespace": case.namespace},
+        "spec": {"minAvailable": 1, "selector": {"matchLabels": {"app": "web"}}},
+    }))?;
+    let pod = case.run_one(&App::new("web", CRASHES_WHEN_SICK), "web")?;
+    case.sicken(&pod)?;
+    case.stands("web", "Escalated", "DisruptionBudget", 40)?;
+    case.told("Escalated", 10)?;
+    case.silence(20)?;
+    // No delete instead of the eviction: the oracle at the end would find it, too.
+    case.evicted(0, 0)?;
+    let pods = case.pods("web")?;
+    ensure!(
+        pods.iter().any(|p| name_of(p) == name_of(&pod)),
+        "the pod is gone"
+    );
+    Ok(())
+}
