@@ -1,12 +1,25 @@
 //! `Policy`: what the owner allows, validated. `AgentPolicySpec -> Policy` is the only way in (parse, don't validate).
 
+pub mod alerting;
+mod capabilities;
 pub mod duration;
+mod parse;
+pub mod problem;
+mod schemas;
 pub mod selector;
 pub mod spec;
+mod strictest;
 
-pub use spec::AgentPolicySpec;
+pub use alerting::{Alerting, Channel, Source, Summary};
+pub use parse::PROTECTED;
+pub use problem::{Problem, Problems};
+pub use selector::Selector;
+pub use spec::{AgentPolicySpec, CapabilityName};
 
-use crate::{bounds::Name, remedy::RemedyName};
+use crate::{
+    bounds::{Name, Text},
+    remedy::RemedyName,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, time::Duration};
@@ -18,16 +31,24 @@ pub struct Policy {
     pub name: Name,
     /// Its namespace.
     pub namespace: Name,
-    /// The namespaces that it covers: never empty, no wildcard, none protected.
+    /// The namespaces that it covers: granted, no wildcard, none protected. Empty: it covers nothing.
     pub namespaces: BTreeSet<Name>,
-    /// Label selector on workloads, as `matchLabels`; empty: all.
-    pub match_labels: Vec<(Name, Name)>,
+    /// Which workloads in them.
+    pub selector: Selector,
+    /// What is switched on.
+    pub capabilities: BTreeSet<CapabilityName>,
     /// The restart remedy.
     pub restart: RestartRules,
+    /// Bounds on raising memory limits; whether that may be done at all is in `capabilities`.
+    pub memory: MemoryRules,
+    /// Bounds on replicas; whether they may be changed at all is in `capabilities`.
+    pub scale: ScaleRules,
     /// How much it may do by itself.
     pub level: Level,
     /// What always asks.
     pub require_approval: BTreeSet<RemedyName>,
+    /// Who may answer in Slack.
+    pub approvers: Approvers,
     /// How long an answer counts.
     pub approval_timeout: Duration,
     /// Kill switch.
@@ -40,6 +61,73 @@ pub struct Policy {
     pub verify: VerifyRules,
     /// Whether log lines are read.
     pub log_analysis: bool,
+    /// Whom to tell.
+    pub alerting: Alerting,
+    /// Who explains, if anybody.
+    pub summary: Option<Summary>,
+}
+
+impl Policy {
+    /// Its name in the cluster: `namespace/name`.
+    #[must_use]
+    pub fn key(&self) -> Name {
+        Name::new(&format!("{}/{}", self.namespace, self.name))
+    }
+
+    /// Whether it covers a workload of `namespace` with these labels.
+    #[must_use]
+    pub fn covers(&self, namespace: &Name, labels: &[(Name, Name)]) -> bool {
+        self.namespaces.contains(namespace) && self.selector.matches(labels)
+    }
+}
+
+/// Where the agent stands: what a policy can ask for at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ground {
+    /// The agent's own namespace: never in scope.
+    pub own: Name,
+    /// The namespaces that the chart granted.
+    pub granted: BTreeSet<Name>,
+}
+
+/// A policy that was understood.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parsed {
+    /// The policy.
+    pub policy: Policy,
+    /// What it asks for and does not get, in sentences for a condition (Degraded): the rest works.
+    pub left_out: Vec<String>,
+    /// What works and could be better.
+    pub warnings: Vec<Problem>,
+}
+
+/// Who may answer in Slack: nobody, if the list is empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Approvers {
+    /// Members, by id.
+    pub slack_users: BTreeSet<Text<32>>,
+    /// Their workspace: an answer from another one does not count. `None`: any that the app is installed in.
+    pub slack_team: Option<Text<32>>,
+}
+
+/// Bounds on raising a memory limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemoryRules {
+    /// The new limit in percent of the old one: 110 to 400.
+    pub factor_percent: u32,
+    /// The limit is never raised above this, in bytes.
+    pub max_bytes: u64,
+}
+
+/// Bounds on replicas.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScaleRules {
+    /// Never fewer.
+    pub min_replicas: u32,
+    /// Never more. Less than `min_replicas` after a merge: then nothing is allowed, and autoScale is off.
+    pub max_replicas: u32,
+    /// Memory use to aim at, in percent of the limit.
+    pub target_memory_percent: u32,
 }
 
 /// How much the agent may do by itself.
@@ -113,3 +201,8 @@ pub struct VerifyRules {
     /// A failure within this long after it was resolved counts as a failed verification.
     pub relapse_window: Duration,
 }
+
+#[cfg(test)]
+mod corpus;
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! Durations as users write them (`60s`, `30m`, `1h30m`) and the bounds of each.
 
+use super::problem::Problems;
 use std::time::Duration;
 
 /// What the schema asks of a duration; the same language as [`parse`] reads.
@@ -82,6 +83,14 @@ impl Bounds {
                 self.least, self.most
             ))
         }
+    }
+
+    /// Reads a duration; what is wrong with it is noted, and the least is used in its place.
+    pub(super) fn require(&self, raw: &str, path: &str, problems: &mut Problems) -> Duration {
+        self.read(raw).unwrap_or_else(|what| {
+            problems.add(path, what, self.fix());
+            parse(self.least).unwrap_or_default()
+        })
     }
 
     /// What to write instead.

@@ -3,12 +3,9 @@
 //! Absent fields take the defaults of the design (section 3). The schema bounds every list and string and repeats the
 //! checks of `parse` as far as a schema can, so that the API server refuses at once what the agent would refuse later.
 
-use super::{
-    duration::{self, Bounds},
-    selector::LabelSelector,
-};
+use super::{schemas, selector::LabelSelector};
 use crate::remedy::RemedyName;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What an `AgentPolicy` says.
@@ -37,7 +34,7 @@ pub struct AgentPolicySpec {
 pub struct ScopeSpec {
     /// Namespaces by their full names. Empty: none, never all. Wildcards, the namespaces of the cluster itself and the
     /// agent's own are refused.
-    #[schemars(length(max = 256), schema_with = "namespaces")]
+    #[schemars(length(max = 256), schema_with = "schemas::namespaces")]
     pub namespaces: Vec<String>,
     /// Which workloads in them, by label. Absent or empty: all.
     pub selector: LabelSelector,
@@ -84,11 +81,11 @@ pub struct CapabilityConfig {
     pub max_restarts: Option<i64>,
     /// autoRestart: the sliding window of `maxRestarts`. Default 1h.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "window")]
+    #[schemars(schema_with = "schemas::window")]
     pub window: Option<String>,
     /// autoRestart: the least time between two restarts of a workload. Default 60s.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "cooldown")]
+    #[schemars(schema_with = "schemas::cooldown")]
     pub cooldown_period: Option<String>,
     /// autoRestart: the cooldown grows by this factor with each restart, to 1h at most. Default 2.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -104,7 +101,7 @@ pub struct CapabilityConfig {
     pub method: Option<RestartMethod>,
     /// autoRestart: how long a failing probe is left to the kubelet. Default 60s.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "hold")]
+    #[schemars(schema_with = "schemas::hold")]
     pub hold: Option<String>,
     /// resourceOptimization: by how much a memory limit is raised at once. Default 1.5.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -112,7 +109,7 @@ pub struct CapabilityConfig {
     pub memory_factor: Option<f64>,
     /// resourceOptimization: the limit is never raised above this. Default 1Gi.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "memory")]
+    #[schemars(schema_with = "schemas::memory")]
     pub max_memory: Option<String>,
     /// autoScale: never fewer replicas. Default 1.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -149,7 +146,7 @@ pub struct AutonomySpec {
     /// Who may answer in Slack. Absent or empty: nobody.
     pub approvers: ApproversSpec,
     /// How long an answer counts. Default 30m.
-    #[schemars(schema_with = "approval_timeout")]
+    #[schemars(schema_with = "schemas::approval_timeout")]
     pub approval_timeout: String,
     /// Kill switch: nothing new is done while it is true. Default false.
     pub paused: bool,
@@ -186,11 +183,11 @@ impl Default for AutonomySpec {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct ApproversSpec {
     /// Members, by id (`U…` or `W…`).
-    #[schemars(length(max = 64), schema_with = "slack_users")]
+    #[schemars(length(max = 64), schema_with = "schemas::slack_users")]
     pub slack_user_ids: Vec<String>,
     /// Their workspace, by id (`T…`): an answer from another one does not count.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "slack_team")]
+    #[schemars(schema_with = "schemas::slack_team")]
     pub slack_team_id: Option<String>,
 }
 
@@ -199,10 +196,10 @@ pub struct ApproversSpec {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct FreezeWindowSpec {
     /// When it begins: a cron expression and a time zone, such as `0 22 * * FRI Europe/Berlin`.
-    #[schemars(schema_with = "schedule")]
+    #[schemars(schema_with = "schemas::schedule")]
     pub schedule: String,
     /// How long it lasts.
-    #[schemars(schema_with = "freeze_duration")]
+    #[schemars(schema_with = "schemas::freeze_duration")]
     pub duration: String,
 }
 
@@ -217,7 +214,7 @@ pub struct LimitsSpec {
     #[schemars(range(min = 1, max = 100))]
     pub max_actions: i64,
     /// The sliding window of `maxActions`. Default 10m.
-    #[schemars(schema_with = "actions_window")]
+    #[schemars(schema_with = "schemas::actions_window")]
     pub actions_window: String,
     /// A storm begins when this share of the pods in scope fails (and at least 10 of them). Default 30.
     #[schemars(range(min = 1, max = 100))]
@@ -226,7 +223,7 @@ pub struct LimitsSpec {
     #[schemars(range(min = 2, max = 1000))]
     pub storm_workloads: i64,
     /// A storm is over after this long below both. Default 10m.
-    #[schemars(schema_with = "storm_calm")]
+    #[schemars(schema_with = "schemas::storm_calm")]
     pub storm_calm: String,
 }
 
@@ -248,13 +245,13 @@ impl Default for LimitsSpec {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct VerifySpec {
     /// Well for this long. Default 60s.
-    #[schemars(schema_with = "healthy_delay")]
+    #[schemars(schema_with = "schemas::healthy_delay")]
     pub healthy_delay: String,
     /// By this long after the act at the latest. Default 5m.
-    #[schemars(schema_with = "deadline")]
+    #[schemars(schema_with = "schemas::deadline")]
     pub deadline: String,
     /// A failure within this long after it was resolved counts as a failed verification. Default 10m.
-    #[schemars(schema_with = "relapse_window")]
+    #[schemars(schema_with = "schemas::relapse_window")]
     pub relapse_window: String,
 }
 
@@ -278,7 +275,7 @@ pub struct AlertingSpec {
     #[schemars(length(max = 16))]
     pub channels: Vec<ChannelSpec>,
     /// The least time between two messages to one channel. Default 1s.
-    #[schemars(schema_with = "min_interval")]
+    #[schemars(schema_with = "schemas::min_interval")]
     pub min_interval: String,
 }
 
@@ -345,80 +342,4 @@ pub struct SummarySpec {
     /// Its key, as `${NAME}`: a literal one is refused.
     #[schemars(length(max = 256))]
     pub api_key: String,
-}
-
-fn namespaces(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
-        "type": "array",
-        "maxItems": 256,
-        "x-kubernetes-list-type": "set",
-        "items": {
-            "type": "string",
-            "minLength": 1,
-            "maxLength": 63,
-            "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
-            "x-kubernetes-validations": [{
-                "rule": "!(self in ['kube-system', 'kube-public', 'kube-node-lease'])",
-                "message": "the namespaces of the cluster itself are never in scope"
-            }]
-        }
-    })
-}
-
-fn slack_users(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
-        "type": "array",
-        "maxItems": 64,
-        "x-kubernetes-list-type": "set",
-        "items": {"type": "string", "maxLength": 32, "pattern": "^[UW][A-Z0-9]+$"}
-    })
-}
-
-fn slack_team(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "string", "maxLength": 32, "pattern": "^T[A-Z0-9]+$"})
-}
-
-fn memory(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "string", "maxLength": 20, "pattern": "^[0-9]{1,15}(Ki|Mi|Gi|Ti|k|M|G|T)?$"})
-}
-
-fn schedule(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
-        "type": "string",
-        "maxLength": 128,
-        "pattern": r"^\s*(\S+\s+){5}\S+\s*$"
-    })
-}
-
-macro_rules! durations {
-    ($($name:ident: $bounds:ident),* $(,)?) => {
-        $(fn $name(_: &mut SchemaGenerator) -> Schema { schema_of(&duration::$bounds) })*
-    };
-}
-
-durations!(
-    window: WINDOW,
-    cooldown: COOLDOWN,
-    hold: HOLD,
-    approval_timeout: APPROVAL_TIMEOUT,
-    freeze_duration: FREEZE,
-    actions_window: WINDOW,
-    storm_calm: STORM_CALM,
-    healthy_delay: HEALTHY_DELAY,
-    deadline: DEADLINE,
-    relapse_window: RELAPSE_WINDOW,
-    min_interval: MIN_INTERVAL,
-);
-
-fn schema_of(bounds: &Bounds) -> Schema {
-    let (least, most) = (bounds.least, bounds.most);
-    json_schema!({
-        "type": "string",
-        "maxLength": 16,
-        "pattern": duration::PATTERN,
-        "x-kubernetes-validations": [{
-            "rule": format!("duration(self) >= duration('{least}') && duration(self) <= duration('{most}')"),
-            "message": format!("must be between {least} and {most}")
-        }]
-    })
 }

@@ -1,0 +1,304 @@
+//! Whom to tell, and where: addresses are passwords, so they are named (`${NAME}`) rather than written down.
+
+use super::problem::{Problems, quoted};
+use super::spec::{AlertingSpec, ChannelKind, ChannelSpec, SummarySpec};
+use crate::bounds::{Name, Text};
+use std::{fmt, time::Duration};
+
+/// Alerts of a policy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alerting {
+    /// Where they go; empty: nowhere but the incident and its Events.
+    pub channels: Vec<Channel>,
+    /// The least time between two messages to one channel.
+    pub min_interval: Duration,
+}
+
+/// A value of a policy that may be a secret.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Source {
+    /// Written in the policy itself.
+    Literal(Text<2048>),
+    /// `${NAME}`: the file of that name in the folder where the chart mounts Secrets.
+    Named(Name),
+}
+
+impl fmt::Debug for Source {
+    /// Never the value: webhook addresses are passwords.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Literal(_) => f.write_str("(literal)"),
+            Self::Named(name) => write!(f, "${{{name}}}"),
+        }
+    }
+}
+
+/// One place that alerts go to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Channel {
+    /// A Slack incoming webhook.
+    SlackWebhook {
+        /// Its address.
+        url: Source,
+    },
+    /// A Slack app that posts to a channel.
+    SlackApp {
+        /// The channel's name or id.
+        channel: Text<80>,
+        /// The bot token.
+        token: Source,
+    },
+    /// Any HTTP endpoint that takes JSON.
+    Webhook {
+        /// Its address.
+        url: Source,
+    },
+}
+
+/// An LLM that explains incidents; never an input to a decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Its address; empty: OpenAI's own.
+    pub base_url: Text<2048>,
+    /// Its model.
+    pub model: Text<128>,
+    /// Its key; `None`: it needs none.
+    pub api_key: Option<Source>,
+}
+
+impl Source {
+    /// Reads `${NAME}` or a literal value. `None`: a placeholder that is none (`x${NAME}`, `${}`, `${a/b}`).
+    #[must_use]
+    pub fn parse(raw: &str) -> Option<Self> {
+        if !raw.contains("${") {
+            return Some(Self::Literal(Text::new(raw)));
+        }
+        let name = raw.strip_prefix("${")?.strip_suffix('}')?;
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        // A file name: it must not leave the folder.
+        let fits = !name.is_empty()
+            && name.len() <= 253
+            && !name.starts_with('.')
+            && name.chars().all(plain);
+        fits.then(|| Self::Named(Name::new(name)))
+    }
+}
+
+/// Reads `spec.alerting`. What could be better, but works, goes to `warnings`.
+pub(super) fn parse(
+    spec: &AlertingSpec,
+    problems: &mut Problems,
+    warnings: &mut Problems,
+) -> Alerting {
+    let path = "spec.alerting";
+    let min_interval = super::duration::MIN_INTERVAL.require(
+        &spec.min_interval,
+        &format!("{path}.minInterval"),
+        problems,
+    );
+    if spec.channels.len() > 16 {
+        problems.add(
+            format!("{path}.channels"),
+            "more than 16 channels",
+            "remove some",
+        );
+    }
+    let mut channels: Vec<Channel> = Vec::new();
+    for (index, channel) in spec.channels.iter().enumerate().take(16) {
+        channels.extend(parse_channel(
+            channel,
+            &format!("{path}.channels[{index}]"),
+            problems,
+            warnings,
+        ));
+    }
+    channels.sort();
+    channels.dedup();
+    if !spec.enabled {
+        channels.clear();
+    }
+    Alerting {
+        channels,
+        min_interval,
+    }
+}
+
+fn parse_channel(
+    spec: &ChannelSpec,
+    path: &str,
+    problems: &mut Problems,
+    warnings: &mut Problems,
+) -> Option<Channel> {
+    match (
+        spec.kind,
+        &spec.webhook,
+        &spec.channel,
+        &spec.token,
+        &spec.url,
+    ) {
+        (ChannelKind::Slack, Some(webhook), None, None, None) => {
+            let url = address(
+                webhook,
+                &format!("{path}.webhook"),
+                &["https://", "http://"],
+                problems,
+            )?;
+            if matches!(url, Source::Literal(_)) {
+                warnings.add(
+                    format!("{path}.webhook"),
+                    "the address of a Slack webhook is a password, and stands here for everybody who may read policies",
+                    "put it into the Secret that the chart mounts, and write ${SLACK_WEBHOOK_URL}",
+                );
+            }
+            Some(Channel::SlackWebhook { url })
+        }
+        (ChannelKind::Slack, None, Some(channel), Some(token), None) => {
+            let token = secret(token, &format!("{path}.token"), problems);
+            if channel.is_empty() || channel.len() > 80 {
+                problems.add(
+                    format!("{path}.channel"),
+                    format!("{} is not a channel", quoted(channel)),
+                    "write a name such as #ops, or an id",
+                );
+                return None;
+            }
+            Some(Channel::SlackApp {
+                channel: Text::new(channel),
+                token: token?,
+            })
+        }
+        (ChannelKind::Webhook, None, None, None, Some(url)) => {
+            let url = address(
+                url,
+                &format!("{path}.url"),
+                &["https://", "http://"],
+                problems,
+            )?;
+            Some(Channel::Webhook { url })
+        }
+        (ChannelKind::Slack, ..) => {
+            problems.add(
+                path,
+                "not one of the two kinds of Slack channel",
+                "write either webhook, or channel and token, and nothing else",
+            );
+            None
+        }
+        (ChannelKind::Webhook, ..) => {
+            problems.add(path, "not a webhook", "write url, and nothing else");
+            None
+        }
+    }
+}
+
+/// An address: `${NAME}`, or one that can be called. The message never repeats it.
+fn address(raw: &str, path: &str, schemes: &[&str], problems: &mut Problems) -> Option<Source> {
+    let fix =
+        "write https://HOST/PATH, or ${NAME} alone for a key of the Secret that the chart mounts";
+    let source = Source::parse(raw);
+    let fits = match &source {
+        Some(Source::Named(_)) => true,
+        Some(Source::Literal(_)) => schemes.iter().any(|s| has_host(raw, s)),
+        None => false,
+    };
+    if !fits || raw.len() > 2048 {
+        problems.add(path, "not an address", fix);
+        return None;
+    }
+    source
+}
+
+fn has_host(raw: &str, scheme: &str) -> bool {
+    raw.strip_prefix(scheme).is_some_and(|rest| {
+        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        !host.is_empty() && raw.chars().all(|c| !c.is_whitespace() && !c.is_control())
+    })
+}
+
+/// A password: only `${NAME}`.
+fn secret(raw: &str, path: &str, problems: &mut Problems) -> Option<Source> {
+    match Source::parse(raw) {
+        Some(Source::Named(name)) => Some(Source::Named(name)),
+        _ => {
+            problems.add(
+                path,
+                "a secret must not stand in a policy",
+                "write ${NAME} alone for a key of the Secret that the chart mounts",
+            );
+            None
+        }
+    }
+}
+
+/// Reads `spec.summary`; `None` if it is off.
+pub(super) fn parse_summary(spec: &SummarySpec, problems: &mut Problems) -> Option<Summary> {
+    let path = "spec.summary";
+    let api_key = match spec.api_key.as_str() {
+        "" => None,
+        raw => secret(raw, &format!("{path}.apiKey"), problems),
+    };
+    if !spec.base_url.is_empty() {
+        address(
+            &spec.base_url,
+            &format!("{path}.baseUrl"),
+            &["https://", "http://"],
+            problems,
+        );
+    }
+    if spec.enabled && spec.model.is_empty() {
+        problems.add(
+            format!("{path}.model"),
+            "no model is named",
+            "name one, or write enabled: false",
+        );
+    }
+    if spec.model.len() > 128 {
+        problems.add(
+            format!("{path}.model"),
+            "longer than 128 bytes",
+            "write the model's name",
+        );
+    }
+    spec.enabled.then(|| Summary {
+        base_url: Text::new(&spec.base_url),
+        model: Text::new(&spec.model),
+        api_key,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_stand_alone_and_cannot_leave_their_folder() {
+        assert_eq!(
+            Source::parse("${A_b-1.c}"),
+            Some(Source::Named(Name::new("A_b-1.c")))
+        );
+        for raw in [
+            "${}",
+            "${../x}",
+            "${.x}",
+            "x${A}",
+            "${A}x",
+            "${A",
+            "${a b}",
+            "https://h/${A}",
+            "${A}${B}",
+        ] {
+            assert_eq!(Source::parse(raw), None, "{raw}");
+        }
+    }
+
+    #[test]
+    fn a_literal_address_is_never_shown() {
+        let shown = format!(
+            "{:?}",
+            Channel::Webhook {
+                url: Source::parse("https://h/T0/B0/abc").unwrap()
+            }
+        );
+        assert_eq!(shown, "Webhook { url: (literal) }");
+    }
+}
