@@ -2,7 +2,7 @@
 
 use podmender::{
     args::{self, Args, Command},
-    cli,
+    cli, connect,
     telemetry::{self, Speaker},
 };
 use std::process::ExitCode;
@@ -34,8 +34,10 @@ fn start(args: Args) -> anyhow::Result<u8> {
         .build()?;
     let Args { global, command } = args;
     match command {
-        // The agent: `podmender::run::run(global, run)` goes here.
-        Command::Run(_) => anyhow::bail!("the agent is not built yet"),
+        Command::Run(run) => runtime.block_on(async {
+            let config = connect::config(&global).await?;
+            podmender::run::run(config, run).await
+        }),
         command => runtime.block_on(cli::run(global, command)),
     }
 }

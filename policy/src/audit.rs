@@ -134,3 +134,37 @@ pub struct Head {
     /// Its hash; empty before the first.
     pub hash: Hash,
 }
+
+/// The chain while it is written.
+#[derive(Clone, Debug)]
+pub struct Chain {
+    /// The newest record.
+    pub head: Head,
+}
+
+impl Chain {
+    /// Puts `fact` behind the newest record.
+    pub fn append(&mut self, at: Timestamp, incident: IncidentId, fact: Fact) -> AuditRecord {
+        use sha2::{Digest, Sha256};
+        let seq = self.head.seq + 1;
+        let prev = self.head.hash.clone();
+        let body = serde_json::json!({ "seq": seq, "at": at, "incident": incident, "fact": fact });
+        let digest = Sha256::new()
+            .chain_update(prev.as_str())
+            .chain_update(body.to_string())
+            .finalize();
+        let hash: String = digest.iter().map(|b| format!("{b:02x}")).collect();
+        self.head = Head {
+            seq,
+            hash: Text::from(hash),
+        };
+        AuditRecord {
+            seq,
+            at,
+            incident,
+            fact,
+            prev,
+            hash: self.head.hash.clone(),
+        }
+    }
+}

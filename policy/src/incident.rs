@@ -89,7 +89,7 @@ pub struct IncidentSpec {
     pub container: Option<Name>,
     /// When it was first seen.
     pub first_seen: Timestamp,
-    /// The policy that covers it.
+    /// The policy that covers it, as `namespace/name`.
     pub policy: Name,
 }
 

@@ -70,7 +70,7 @@ pub fn plan(
             if seen.workload.consent != Consent::OptedOut
                 && seen.workload.presence != Presence::Deleting =>
         {
-            Incident::open(f, seen, &policy.name, now, &mut facts)
+            Incident::open(f, seen, &policy.key(), now, &mut facts)
         }
         (other, _) => return Plan::nothing(other),
     };

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 /// Reads `podmender.io/paused`, `podmender.io/enabled` and `podmender.io/ignore-until` of one object. A value that cannot be read
 /// pauses (fail closed).
-pub(super) fn read(annotations: Option<&BTreeMap<String, String>>) -> Consent {
+pub(crate) fn read(annotations: Option<&BTreeMap<String, String>>) -> Consent {
     let value = |key: &str| annotations?.get(key).map(|v| v.trim());
     let enabled = match value("podmender.io/enabled") {
         None | Some("true") => Consent::Given,

@@ -10,7 +10,7 @@
 //! `kube_client::client`, `kube_runtime::watcher`, `hyper`, `hyper_util`, `rustls`, `tower`: see [`QUIET_TARGETS`].
 
 mod budget;
-mod consent;
+pub(crate) mod consent;
 mod facts;
 mod follow;
 mod life;

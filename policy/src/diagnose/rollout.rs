@@ -2,6 +2,7 @@
 
 use super::{FailureKind, Onset, crash, sign::Sign};
 use crate::observation::{PodSeen, Rollout, RolloutState};
+use jiff::SignedDuration;
 
 /// When the failure began (design, section 5): it tells whether a restart, going back or more memory could help.
 pub(super) fn onset(sign: &Sign<'_>, rollout: &Rollout) -> Onset {
@@ -12,9 +13,15 @@ pub(super) fn onset(sign: &Sign<'_>, rollout: &Rollout) -> Onset {
         .ended
         .and_then(crash::run)
         .is_some_and(|r| r >= crash::RAN_WELL);
-    // Without a readiness probe a pod is Ready for the seconds that it takes to fill its memory: the run decides.
+    // Without a readiness probe a pod is Ready for the seconds that it takes to crash or to fill its memory, and its rollout
+    // is complete: only time tells that it had started well.
     let was_well = match sign.kind {
         FailureKind::OOMKilled => ran_well,
+        FailureKind::CrashLoopBackOff | FailureKind::Error => {
+            ran_well
+                || ((sign.pod.was_ready || rollout.state == RolloutState::Complete)
+                    && had_settled(sign, rollout))
+        }
         _ => ran_well || sign.pod.was_ready || rollout.state == RolloutState::Complete,
     };
     if was_well {
@@ -22,6 +29,20 @@ pub(super) fn onset(sign: &Sign<'_>, rollout: &Rollout) -> Onset {
     } else {
         Onset::AtStart
     }
+}
+
+/// A revision that did not fail for this long after it was made has started well: what fails at start fails within seconds, and
+/// the kubelet's first back-off (10 s, KEP-4603) lies within it.
+const SETTLED_IN: SignedDuration = SignedDuration::from_secs(15);
+
+/// Whether the failure began a while after the revision (or, where none is known, the pod) was made.
+fn had_settled(sign: &Sign<'_>, rollout: &Rollout) -> bool {
+    let of_newest = sign.pod.revision.is_some() && sign.pod.revision == rollout.revision;
+    let made = rollout
+        .since
+        .filter(|_| of_newest)
+        .unwrap_or(sign.pod.created);
+    sign.since.duration_since(made) >= SETTLED_IN
 }
 
 /// Whether the pod is of a newest revision that never was fully up, with an older one to go back to.

@@ -109,6 +109,7 @@ fn onset_tells_revision_start_and_after_running_apart() {
     let old = PodSeen {
         revision: Some("r0".into()),
         was_ready: true,
+        created: at(-3_600),
         ..crash()
     };
     assert_eq!(onset(old, new), Onset::AfterRunning);
@@ -117,7 +118,13 @@ fn onset_tells_revision_start_and_after_running_apart() {
     let ran = pod("web-1", vec![backed_off(3, error(1, 1, 61))]);
     assert_eq!(onset(ran, first), Onset::AfterRunning);
     let complete = rollout(RolloutState::Complete, "r1", true);
-    assert_eq!(onset(crash(), complete.clone()), Onset::AfterRunning);
+    // Complete for a few seconds (there is no readiness probe) is not well; complete for a while is.
+    assert_eq!(onset(crash(), complete.clone()), Onset::AtStart);
+    let settled = Rollout {
+        since: Some(at(-3_600)),
+        ..complete.clone()
+    };
+    assert_eq!(onset(crash(), settled), Onset::AfterRunning);
     let oom = |to| PodSeen {
         was_ready: true,
         ..pod(

@@ -1,0 +1,310 @@
+//! The only file that changes a workload. One caller: `reconcile`.
+//!
+//! Every act is preceded by a last look at the live target (A7): same UID, still failing, still in scope, not paused.
+
+use crate::{
+    context::{Context, REQUEST_TIMEOUT},
+    error::{self, Error},
+    watch::consent::read as consent,
+};
+use jiff::Timestamp;
+use k8s_openapi::api::{
+    apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet},
+    core::v1::{Namespace, Pod},
+};
+use kube::{
+    Api, Resource,
+    api::{EvictParams, Patch, PatchParams, Preconditions},
+    core::PartialObjectMeta,
+};
+use podmender_policy::{
+    bounds::Name,
+    observation::Consent,
+    remedy::{Act, Effect, Outcome, Refusal},
+    workload::{WorkloadKind, WorkloadRef},
+};
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use std::{collections::BTreeMap, future::Future};
+
+/// The annotation that kubectl, and the tools that ignore it, know. (kube's `Api::restart` writes another one.)
+const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
+
+/// Does `act`, and says how it ended.
+///
+/// RBAC: `get` on the namespace, its pods and workloads; `create` on `pods/eviction`, or `patch` on the workload's kind.
+///
+/// # Errors
+/// [`Error::Unsettled`] if it cannot be found out whether it happened; the next pass finds out.
+pub async fn execute(act: &Act, ctx: &Context) -> Result<Outcome, Error> {
+    if let Some(refusal) = last_look(act, ctx).await? {
+        return Ok(Outcome::Refused(refusal));
+    }
+    match &act.effect {
+        Effect::Evict { pod, uid } => evict(&act.workload, pod, uid, ctx).await,
+        Effect::RolloutRestart {
+            uid,
+            generation,
+            stamp,
+        } => match act.workload.kind {
+            WorkloadKind::Deployment => {
+                restart::<Deployment>(&act.workload, uid, *generation, *stamp, ctx).await
+            }
+            WorkloadKind::StatefulSet => {
+                restart::<StatefulSet>(&act.workload, uid, *generation, *stamp, ctx).await
+            }
+            WorkloadKind::DaemonSet => {
+                restart::<DaemonSet>(&act.workload, uid, *generation, *stamp, ctx).await
+            }
+            WorkloadKind::ReplicaSet
+            | WorkloadKind::Job
+            | WorkloadKind::CronJob
+            | WorkloadKind::Pod
+            | WorkloadKind::Foreign => Ok(Outcome::Refused(Refusal::Changed)),
+        },
+    }
+}
+
+/// Whether anything forbids the act now, read live.
+async fn last_look(act: &Act, ctx: &Context) -> Result<Option<Refusal>, Error> {
+    let workload = &act.workload;
+    let now = ctx.clock.now();
+    // Scope, kill switch and freeze, as the policy stands at this moment.
+    let labels = ctx.world.lock().observe(workload, now).labels;
+    let allowed = ctx
+        .store
+        .lock()
+        .policy_for(workload, &labels)
+        .is_some_and(|p| !p.paused && p.freeze.iter().all(|w| w.frozen_until(now).is_none()));
+    if !allowed {
+        return Ok(Some(Refusal::Consent));
+    }
+    let namespace = workload.namespace.as_str();
+    let object = annotations_of(workload, ctx);
+    let namespaces = Api::<Namespace>::all(ctx.client.clone());
+    let around = within(namespaces.get_metadata(namespace), act);
+    let (object, around) = futures::try_join!(object, around)?;
+    for annotations in object
+        .into_iter()
+        .chain([around.metadata.annotations.unwrap_or_default()])
+    {
+        match consent(Some(&annotations)) {
+            Consent::Given => {}
+            Consent::IgnoredUntil(until) if until <= now => {}
+            Consent::Paused | Consent::OptedOut | Consent::IgnoredUntil(_) => {
+                return Ok(Some(Refusal::Consent));
+            }
+        }
+    }
+    match &act.effect {
+        Effect::Evict { pod, uid } => {
+            let live = within(
+                Api::<Pod>::namespaced(ctx.client.clone(), namespace).get_opt(pod.as_str()),
+                act,
+            )
+            .await?;
+            Ok(judge(live.as_ref(), uid))
+        }
+        Effect::RolloutRestart { .. } => Ok(None),
+    }
+}
+
+/// The workload's own annotations; `None` where it is gone or of a kind that has none to read.
+async fn annotations_of(
+    workload: &WorkloadRef,
+    ctx: &Context,
+) -> Result<Option<BTreeMap<String, String>>, Error> {
+    async fn read<K>(
+        workload: &WorkloadRef,
+        ctx: &Context,
+    ) -> Result<Option<BTreeMap<String, String>>, Error>
+    where
+        K: Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()>
+            + DeserializeOwned
+            + Clone
+            + std::fmt::Debug,
+    {
+        let api = Api::<K>::namespaced(ctx.client.clone(), workload.namespace.as_str());
+        let found: Option<PartialObjectMeta<K>> =
+            timeout(api.get_metadata_opt(workload.name.as_str()), workload).await?;
+        Ok(found.map(|f| f.metadata.annotations.unwrap_or_default()))
+    }
+    match workload.kind {
+        WorkloadKind::Deployment => read::<Deployment>(workload, ctx).await,
+        WorkloadKind::StatefulSet => read::<StatefulSet>(workload, ctx).await,
+        WorkloadKind::DaemonSet => read::<DaemonSet>(workload, ctx).await,
+        WorkloadKind::ReplicaSet => read::<ReplicaSet>(workload, ctx).await,
+        WorkloadKind::Job | WorkloadKind::CronJob | WorkloadKind::Pod | WorkloadKind::Foreign => {
+            Ok(None)
+        }
+    }
+}
+
+/// Whether a live pod is still the one that was judged, and still fails.
+fn judge(live: Option<&Pod>, uid: &Name) -> Option<Refusal> {
+    let Some(pod) = live else {
+        return Some(Refusal::Gone);
+    };
+    if pod.metadata.uid.as_deref() != Some(uid.as_str())
+        || pod.metadata.deletion_timestamp.is_some()
+    {
+        return Some(Refusal::Gone);
+    }
+    let status = pod.status.as_ref()?;
+    let ready = status
+        .conditions
+        .iter()
+        .flatten()
+        .any(|c| c.type_ == "Ready" && c.status == "True");
+    // A pod that is Ready and never restarted has nothing to be evicted for; one that restarts may look Ready for a moment.
+    let restarted = status
+        .container_statuses
+        .iter()
+        .flatten()
+        .any(|c| c.restart_count > 0);
+    (ready && !restarted).then_some(Refusal::Healthy)
+}
+
+/// Evicts one pod through the eviction API (so that PodDisruptionBudgets hold), with its UID as precondition.
+async fn evict(
+    workload: &WorkloadRef,
+    pod: &Name,
+    uid: &Name,
+    ctx: &Context,
+) -> Result<Outcome, Error> {
+    let pods = Api::<Pod>::namespaced(ctx.client.clone(), workload.namespace.as_str());
+    let params = EvictParams {
+        delete_options: Some(kube::api::DeleteParams {
+            preconditions: Some(Preconditions {
+                uid: Some(uid.as_str().to_owned()),
+                resource_version: None,
+            }),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let answer = tokio::time::timeout(REQUEST_TIMEOUT, pods.evict(pod.as_str(), &params)).await;
+    let error = match answer {
+        Ok(Ok(_)) => return Ok(Outcome::Executed),
+        Ok(Err(error)) => Some(error),
+        Err(_) => None,
+    };
+    if let Some(outcome) = error.as_ref().and_then(|e| classify(e)) {
+        return Ok(outcome);
+    }
+    // Perhaps applied, the answer lost (faults.md, row 5): the pod itself tells. Never a second try.
+    match timeout(pods.get_opt(pod.as_str()), workload).await? {
+        Some(live)
+            if live.metadata.uid.as_deref() == Some(uid.as_str())
+                && live.metadata.deletion_timestamp.is_none() =>
+        {
+            Ok(Outcome::Failed)
+        }
+        _ => Ok(Outcome::Executed),
+    }
+}
+
+/// What a definite answer means; `None` if the act may have been applied.
+fn classify(error: &kube::Error) -> Option<Outcome> {
+    let kube::Error::Api(status) = error else {
+        return None;
+    };
+    let caused_by = |reason: &str| {
+        status
+            .details
+            .as_ref()
+            .is_some_and(|d| d.causes.iter().any(|c| c.reason == reason))
+    };
+    let refusal = match status.code {
+        // The eviction API answers 429 for a PodDisruptionBudget and names it as the cause; an overloaded server does not.
+        429 if caused_by("DisruptionBudget") => Refusal::DisruptionBudget,
+        429 => Refusal::Overloaded,
+        500 if status.message.contains("more than one PodDisruptionBudget") => {
+            Refusal::ConflictingBudgets
+        }
+        404 | 409 => Refusal::Gone,
+        // RBAC says `forbidden: User "…" cannot …`; admission plugins name themselves.
+        403 if status.message.contains("cannot create resource")
+            || status.message.contains("cannot patch resource") =>
+        {
+            Refusal::Forbidden
+        }
+        403 | 400 | 422 => Refusal::Admission,
+        401 => Refusal::Forbidden,
+        _ => return None,
+    };
+    Some(Outcome::Refused(refusal))
+}
+
+/// Restarts a rollout as kubectl does, under the judged UID and generation.
+async fn restart<K>(
+    workload: &WorkloadRef,
+    uid: &Name,
+    generation: i64,
+    stamp: Timestamp,
+    ctx: &Context,
+) -> Result<Outcome, Error>
+where
+    K: Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()>
+        + DeserializeOwned
+        + Clone
+        + std::fmt::Debug,
+{
+    let api = Api::<K>::namespaced(ctx.client.clone(), workload.namespace.as_str());
+    let name = workload.name.as_str();
+    let Some(live) = timeout(api.get_metadata_opt(name), workload).await? else {
+        return Ok(Outcome::Refused(Refusal::Gone));
+    };
+    if live.metadata.uid.as_deref() != Some(uid.as_str()) {
+        return Ok(Outcome::Refused(Refusal::Gone));
+    }
+    if live.metadata.generation != Some(generation) {
+        return Ok(Outcome::Refused(Refusal::Changed));
+    }
+    let stamp = stamp.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let patch = json!({
+        "metadata": { "uid": uid, "resourceVersion": live.metadata.resource_version },
+        "spec": { "template": { "metadata": { "annotations": { RESTARTED_AT: stamp } } } },
+    });
+    let params = PatchParams {
+        field_manager: Some("podmender".to_owned()),
+        ..Default::default()
+    };
+    let answer = tokio::time::timeout(
+        REQUEST_TIMEOUT,
+        api.patch_metadata(name, &params, &Patch::Merge(&patch)),
+    )
+    .await;
+    let error = match answer {
+        Ok(Ok(_)) => return Ok(Outcome::Executed),
+        Ok(Err(error)) => Some(error),
+        Err(_) => None,
+    };
+    match error.as_ref() {
+        Some(e) if error::code(e) == Some(409) => Ok(Outcome::Refused(Refusal::Changed)),
+        Some(e) => classify(e).ok_or_else(|| Error::Unsettled(workload.clone())),
+        None => Err(Error::Unsettled(workload.clone())),
+    }
+}
+
+async fn within<T>(
+    call: impl Future<Output = Result<T, kube::Error>>,
+    act: &Act,
+) -> Result<T, Error> {
+    timeout(call, &act.workload).await
+}
+
+/// A read that failed says nothing about the workload (A13): the act stays unsettled, and the next pass looks again.
+async fn timeout<T>(
+    call: impl Future<Output = Result<T, kube::Error>>,
+    workload: &WorkloadRef,
+) -> Result<T, Error> {
+    match tokio::time::timeout(REQUEST_TIMEOUT, call).await {
+        Ok(Ok(found)) => Ok(found),
+        Ok(Err(error)) => {
+            tracing::warn!(%workload, error = error.to_string(), "a last look failed: nothing is done now");
+            Err(Error::Unsettled(workload.clone()))
+        }
+        Err(_) => Err(Error::Unsettled(workload.clone())),
+    }
+}

@@ -1,0 +1,440 @@
+//! Policies and approvals as they are in the cluster: watched, parsed (the only way in), put in force, and answered with a status.
+
+use crate::{
+    api::{AgentPolicy, AgentPolicyStatus, Approval},
+    context::Context,
+    record,
+    watch::{WatchTrouble, Watches},
+};
+use futures::{StreamExt, stream::SelectAll};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::{
+    Api, Resource, ResourceExt,
+    api::{Patch, PatchParams},
+    core::DeserializeGuard,
+    runtime::{WatchStreamExt, watcher},
+};
+use podmender_policy::{
+    bounds::Name,
+    rules::{Ground, Policy},
+};
+use serde_json::json;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    convert::Infallible,
+    sync::Arc,
+    time::Duration,
+};
+
+/// How often what a policy says about its namespaces (forbidden, stale) is looked at again.
+const REFRESH: Duration = Duration::from_secs(5);
+
+/// What is known of one AgentPolicy.
+struct Known {
+    generation: i64,
+    /// In force; paused, if what it says now cannot be understood and what it said before could (fail closed).
+    policy: Option<Arc<Policy>>,
+    /// What is wrong with it, or left out of it.
+    problems: Vec<String>,
+    /// Whether the newest spec was understood.
+    valid: bool,
+    /// The status that was written last.
+    written: Option<AgentPolicyStatus>,
+}
+
+type Key = (Name, Name);
+
+/// Follows the policies of the agent's own and of the granted namespaces.
+/// RBAC: `list, watch` on `agentpolicies`, `patch` on `agentpolicies/status`.
+pub async fn run(
+    watch_client: kube::Client,
+    ground: Ground,
+    watches: Watches,
+    ctx: Arc<Context>,
+) -> Option<Infallible> {
+    let mut known: BTreeMap<Key, Known> = BTreeMap::new();
+    let mut fresh: BTreeSet<Key> = BTreeSet::new();
+    let namespaces: BTreeSet<Name> = ground
+        .granted
+        .iter()
+        .cloned()
+        .chain([ground.own.clone()])
+        .collect();
+    let mut stream = objects::<AgentPolicy>(&watch_client, &namespaces);
+    let mut refresh = tokio::time::interval(REFRESH);
+    loop {
+        tokio::select! {
+            event = stream.next() => match event?.1 {
+                watcher::Event::Apply(object) | watcher::Event::InitApply(object) => {
+                    let key = key_of(&object);
+                    fresh.insert(key.clone());
+                    let next = read(&key, object, &ground, known.remove(&key), ctx.clock.now());
+                    known.insert(key, next);
+                    put_in_force(&known, &watches, &ctx);
+                }
+                watcher::Event::Delete(object) => {
+                    forget(&key_of(&object), &mut known, &ctx);
+                    put_in_force(&known, &watches, &ctx);
+                }
+                watcher::Event::Init => fresh.retain(|_| false),
+                watcher::Event::InitDone => {}
+            },
+            _ = refresh.tick() => {}
+        }
+        for (key, policy) in &mut known {
+            report(key, policy, &ctx).await;
+        }
+    }
+}
+
+fn forget(key: &Key, known: &mut BTreeMap<Key, Known>, ctx: &Context) {
+    if known.remove(key).is_some() {
+        let name = Name::new(&format!("{}/{}", key.0, key.1));
+        ctx.alerts.forget_policy(&name);
+        ctx.metrics.forget_policy(name.as_str());
+    }
+}
+
+/// Reads one policy. One that cannot be understood any more stays in force as it was, but paused.
+fn read(
+    key: &Key,
+    object: DeserializeGuard<AgentPolicy>,
+    ground: &Ground,
+    before: Option<Known>,
+    now: Timestamp,
+) -> Known {
+    let _ = now;
+    let generation = object.meta().generation.unwrap_or_default();
+    let written = before.as_ref().and_then(|b| b.written.clone());
+    let parsed = match object.0 {
+        Ok(object) => Policy::parse(key.1.as_str(), key.0.as_str(), &object.spec.0, ground)
+            .map_err(|p| p.sentences()),
+        Err(error) => Err(vec![format!("spec: {}", error.error)]),
+    };
+    match parsed {
+        Ok(parsed) => Known {
+            generation,
+            policy: Some(Arc::new(parsed.policy)),
+            problems: parsed.left_out,
+            valid: true,
+            written,
+        },
+        Err(problems) => {
+            let paused = before.and_then(|b| b.policy).map(|p| {
+                Arc::new(Policy {
+                    paused: true,
+                    ..Policy::clone(&p)
+                })
+            });
+            tracing::error!(
+                policy = format!("{}/{}", key.0, key.1),
+                problems = problems.join("; "),
+                "a policy cannot be followed: nothing is done under it"
+            );
+            Known {
+                generation,
+                policy: paused,
+                problems,
+                valid: false,
+                written,
+            }
+        }
+    }
+}
+
+/// Makes the policies count: scope, alert channels, and a look at everything that they may change.
+fn put_in_force(known: &BTreeMap<Key, Known>, watches: &Watches, ctx: &Context) {
+    let policies: Vec<Arc<Policy>> = known.values().filter_map(|k| k.policy.clone()).collect();
+    watches.set_namespaces(
+        policies
+            .iter()
+            .flat_map(|p| p.namespaces.iter().cloned())
+            .collect(),
+    );
+    for policy in &policies {
+        ctx.alerts.set_channels(
+            &policy.key(),
+            policy
+                .alerting
+                .channels
+                .iter()
+                .cloned()
+                .map(interim)
+                .collect(),
+        );
+    }
+    let open: Vec<_> = {
+        let mut state = ctx.store.lock();
+        state.policies = policies;
+        state.incidents.keys().cloned().collect()
+    };
+    let suspects = ctx.world.lock().suspects();
+    for workload in suspects.into_iter().chain(open) {
+        ctx.queue.wake(workload);
+    }
+}
+
+/// Writes the status of a policy, if it changed.
+async fn report(key: &Key, known: &mut Known, ctx: &Context) {
+    let status = status_of(key, known, ctx);
+    let storm = known.policy.as_ref().is_some_and(|p| is_storming(p, ctx));
+    let paused = known.policy.as_ref().is_some_and(|p| p.paused);
+    ctx.metrics
+        .policy(&format!("{}/{}", key.0, key.1), known.valid, paused, storm);
+    if known.written.as_ref() == Some(&status) {
+        return;
+    }
+    let api = Api::<AgentPolicy>::namespaced(ctx.client.clone(), key.0.as_str());
+    let params = PatchParams {
+        field_manager: Some(record::MANAGER.to_owned()),
+        ..Default::default()
+    };
+    match record::within(api.patch_status(
+        key.1.as_str(),
+        &params,
+        &Patch::Merge(json!({ "status": status })),
+    ))
+    .await
+    {
+        Ok(_) => known.written = Some(status),
+        Err(error) => {
+            tracing::debug!(policy = %key.1, error = error.map(|e| e.to_string()), "the status of a policy could not be written")
+        }
+    }
+}
+
+fn is_storming(policy: &Policy, ctx: &Context) -> bool {
+    let storm = ctx.store.lock().ledger.storm(policy.key().as_str());
+    storm.is_some_and(|s| {
+        !podmender_policy::verify::lasted(s.last_over, ctx.clock.now(), policy.limits.storm_calm)
+    })
+}
+
+fn status_of(key: &Key, known: &Known, ctx: &Context) -> AgentPolicyStatus {
+    let namespaces: Vec<Name> = known
+        .policy
+        .iter()
+        .flat_map(|p| p.namespaces.iter().cloned())
+        .collect();
+    let mut degraded: Vec<String> = if known.valid {
+        known.problems.clone()
+    } else {
+        Vec::new()
+    };
+    let (workloads, troubles) = {
+        let world = ctx.world.lock();
+        let workloads = world
+            .workloads()
+            .iter()
+            .filter(|w| namespaces.contains(&w.namespace))
+            .count();
+        (workloads, world.watch_states())
+    };
+    for watch in troubles
+        .iter()
+        .filter(|w| namespaces.contains(&w.namespace))
+    {
+        if let Some(trouble) = &watch.trouble {
+            degraded.push(explain(&watch.namespace, watch.resource.plural(), trouble));
+        }
+    }
+    degraded.extend(
+        ctx.alerts
+            .problems(&Name::new(&format!("{}/{}", key.0, key.1)))
+            .iter()
+            .map(ToString::to_string),
+    );
+    degraded.truncate(8);
+    let open = ctx
+        .store
+        .lock()
+        .incidents
+        .values()
+        .filter(|s| {
+            s.incident.is_open() && namespaces.contains(&s.incident.spec.workload.namespace)
+        })
+        .count();
+    let before = known.written.as_ref().map_or(&[][..], |w| &w.conditions);
+    let now = ctx.clock.now();
+    let ready = match (known.valid, namespaces.is_empty()) {
+        (false, _) => ("False", "Invalid", known.problems.join("; ")),
+        (true, true) => (
+            "False",
+            "EmptyScope",
+            "spec.scope.namespaces names no namespace that was granted: nothing is watched."
+                .to_owned(),
+        ),
+        (true, false) => ("True", "InForce", "The policy is in force.".to_owned()),
+    };
+    let trouble = match degraded.is_empty() {
+        true => (
+            "False",
+            "AsWritten",
+            "All of it can be followed.".to_owned(),
+        ),
+        false => ("True", "PartlyFollowed", degraded.join(" ")),
+    };
+    AgentPolicyStatus {
+        observed_generation: Some(known.generation),
+        conditions: vec![
+            condition("Ready", ready, known.generation, before, now),
+            condition("Degraded", trouble, known.generation, before, now),
+        ],
+        namespaces,
+        workloads: u32::try_from(workloads).unwrap_or(u32::MAX),
+        open_incidents: u32::try_from(open).unwrap_or(u32::MAX),
+    }
+}
+
+fn explain(namespace: &Name, resource: &str, trouble: &WatchTrouble) -> String {
+    match trouble {
+        WatchTrouble::Forbidden => format!(
+            "No permission to watch {resource} in {namespace}: is it in the chart's rbac.namespaces?"
+        ),
+        WatchTrouble::Unauthorized => {
+            format!("The token is not accepted for {resource} in {namespace}.")
+        }
+        WatchTrouble::NotFound => {
+            format!("{resource} in {namespace} cannot be watched: not found.")
+        }
+        WatchTrouble::Failing(why) => format!("Watching {resource} in {namespace} fails: {why}."),
+    }
+}
+
+/// A condition whose transition time moves only when its status flips.
+fn condition(
+    kind: &str,
+    (status, reason, message): (&str, &str, String),
+    generation: i64,
+    before: &[Condition],
+    now: Timestamp,
+) -> Condition {
+    let since = before
+        .iter()
+        .find(|c| c.type_ == kind && c.status == status)
+        .map_or(Time(now), |c| c.last_transition_time.clone());
+    let message = podmender_policy::bounds::Text::<1024>::new(&message).to_string();
+    Condition {
+        type_: kind.to_owned(),
+        status: status.to_owned(),
+        reason: reason.to_owned(),
+        message,
+        observed_generation: Some(generation),
+        last_transition_time: since,
+    }
+}
+
+/// Follows the approvals of the granted namespaces. RBAC: `list, watch` on `approvals`.
+pub async fn approvals(
+    watch_client: kube::Client,
+    granted: BTreeSet<Name>,
+    ctx: Arc<Context>,
+) -> Option<Infallible> {
+    let mut stream = objects::<Approval>(&watch_client, &granted);
+    loop {
+        let (_, event) = stream.next().await?;
+        match event {
+            watcher::Event::Apply(object) | watcher::Event::InitApply(object) => match object.0 {
+                Ok(approval) => approved(&approval, &ctx),
+                Err(error) => tracing::warn!(
+                    error = error.error,
+                    "an Approval cannot be read: it does not count"
+                ),
+            },
+            watcher::Event::Delete(object) => {
+                if let Ok(approval) = object.0 {
+                    withdraw(&approval, &ctx);
+                }
+            }
+            watcher::Event::Init | watcher::Event::InitDone => {}
+        }
+    }
+}
+
+fn approved(approval: &Approval, ctx: &Context) {
+    let Some(unused) = approval.unused() else {
+        return withdraw(approval, ctx);
+    };
+    let mut state = ctx.store.lock();
+    let workload = state
+        .incidents
+        .values()
+        .find(|s| s.incident.id == unused.incident)
+        .map(|s| s.incident.spec.workload.clone());
+    state
+        .approvals
+        .entry(unused.incident.clone())
+        .or_default()
+        .insert(unused.id.clone(), unused);
+    drop(state);
+    if let Some(workload) = workload {
+        ctx.queue.wake(workload);
+    }
+}
+
+fn withdraw(approval: &Approval, ctx: &Context) {
+    let mut state = ctx.store.lock();
+    if let Some(unused) = state.approvals.get_mut(&approval.spec.incident) {
+        unused.remove(&Name::new(&approval.name_any()));
+        if unused.is_empty() {
+            state.approvals.remove(&approval.spec.incident);
+        }
+    }
+}
+
+fn key_of(object: &DeserializeGuard<AgentPolicy>) -> Key {
+    (
+        Name::new(&object.namespace().unwrap_or_default()),
+        Name::new(&object.name_any()),
+    )
+}
+
+type Objects<K> =
+    SelectAll<futures::stream::BoxStream<'static, (Name, watcher::Event<DeserializeGuard<K>>)>>;
+
+/// Watches our own objects of some namespaces: few, so they are kept whole. Errors are retried with back-off.
+fn objects<K>(client: &kube::Client, namespaces: &BTreeSet<Name>) -> Objects<K>
+where
+    K: Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + std::fmt::Debug
+        + Send
+        + serde::de::DeserializeOwned
+        + 'static,
+{
+    let mut all = SelectAll::new();
+    for namespace in namespaces {
+        let api: Api<DeserializeGuard<K>> = Api::namespaced(client.clone(), namespace.as_str());
+        let name = namespace.clone();
+        let stream = watcher(api, watcher::Config::default().timeout(45)).default_backoff().filter_map(move |event| {
+            let name = name.clone();
+            std::future::ready(match event {
+                Ok(event) => Some((name, event)),
+                Err(error) => {
+                    tracing::debug!(namespace = %name, kind = %K::kind(&()), %error, "a watch of our own objects is tried again");
+                    None
+                }
+            })
+        });
+        all.push(stream.boxed());
+    }
+    all
+}
+
+fn interim(channel: podmender_policy::rules::Channel) -> crate::alert::Channel {
+    use crate::alert::{Channel as C, Source as S};
+    use podmender_policy::rules::{Channel, Source};
+    let source = |s: Source| match s {
+        Source::Literal(t) => S::Literal(t),
+        Source::Named(n) => S::Named(n),
+    };
+    match channel {
+        Channel::SlackWebhook { url } => C::SlackWebhook { url: source(url) },
+        Channel::SlackApp { channel, token } => C::SlackApp {
+            channel,
+            token: source(token),
+        },
+        Channel::Webhook { url } => C::Webhook { url: source(url) },
+    }
+}

@@ -1,0 +1,374 @@
+//! Intent before an effect, outcome after it: what is written, in which order.
+//!
+//! 1. The ledger, by compare-and-swap on its resourceVersion: it is the fence between two replicas, and the budget is spent
+//!    before the act. 2. The incident with its audit records. 3. (the act) 4. The incident with the outcome. The ledger's copy of
+//!    the outcome and of the chain's head follows within a second: both can be rebuilt from the incidents.
+
+use crate::{
+    api,
+    context::{Context, REQUEST_TIMEOUT},
+    error::{Error, code, is_definite},
+    store::{Draft, Stored},
+};
+use jiff::Timestamp;
+use kube::{
+    Api,
+    api::{ObjectMeta, Patch, PatchParams, PostParams},
+};
+use podmender_policy::{
+    audit::Fact,
+    incident::Incident,
+    ledger::{Ledger, Spend},
+    plan::{Plan, conclude},
+    remedy::{Act, Outcome},
+    workload::WorkloadRef,
+};
+use serde_json::json;
+use std::future::Future;
+
+/// The name of the one ledger object, in the agent's own namespace.
+pub const LEDGER: &str = "podmender";
+/// The field manager of everything that the agent writes about itself.
+pub const MANAGER: &str = "podmender-status";
+
+/// Writes what is intended: ledger first, then the incident.
+///
+/// # Errors
+/// Any error means that nothing may be done.
+pub async fn intent(plan: &Plan, now: Timestamp, ctx: &Context) -> Result<(), Error> {
+    if let Some(spend) = &plan.spend {
+        pay(spend, now, ctx).await?;
+    }
+    let Some(incident) = &plan.incident else {
+        return Ok(());
+    };
+    write(incident, plan.facts.clone(), now, ctx).await?;
+    for fact in &plan.facts {
+        answered(fact, incident, now, ctx).await;
+    }
+    Ok(())
+}
+
+/// Notes on the Approval object what became of it. The incident's `consumed` is what counts; this is for people.
+async fn answered(fact: &Fact, incident: &Incident, now: Timestamp, ctx: &Context) {
+    let (name, status) = match fact {
+        Fact::Answered { approval, .. } => {
+            (approval, json!({ "consumedAt": now, "result": "Accepted" }))
+        }
+        Fact::ApprovalRefused {
+            approval, because, ..
+        } => (
+            approval,
+            json!({ "consumedAt": now, "result": "Refused", "reason": because }),
+        ),
+        _ => return,
+    };
+    let api = Api::<api::Approval>::namespaced(
+        ctx.client.clone(),
+        incident.spec.workload.namespace.as_str(),
+    );
+    let params = PatchParams {
+        field_manager: Some(MANAGER.to_owned()),
+        ..Default::default()
+    };
+    if let Err(error) = within(api.patch_status(
+        name.as_str(),
+        &params,
+        &Patch::Merge(json!({ "status": status })),
+    ))
+    .await
+    {
+        tracing::debug!(approval = %name, error = error.map(|e| e.to_string()), "the status of an approval could not be written");
+    }
+}
+
+/// Writes how the act ended.
+///
+/// # Errors
+/// If it could not be written: the next pass reads it back from the cluster.
+pub async fn outcome(
+    act: &Act,
+    outcome: Outcome,
+    now: Timestamp,
+    ctx: &Context,
+) -> Result<(), Error> {
+    let Some(stored) = ctx.store.incident(&act.workload) else {
+        return Ok(());
+    };
+    let mut incident = stored.incident;
+    let facts = conclude(&mut incident, &act.id, outcome, now);
+    write(&incident, facts, now, ctx).await
+}
+
+/// Spends: a compare-and-swap. RBAC: `update` on `ledgers` in the agent's own namespace.
+async fn pay(spend: &Spend, now: Timestamp, ctx: &Context) -> Result<(), Error> {
+    let mut ledger = current_ledger(now, ctx);
+    ledger.spent.push(spend.clone());
+    replace_ledger(ledger, ctx).await
+}
+
+/// Writes what the ledger has not yet: outcomes, verdicts, the head of the chain.
+///
+/// # Errors
+/// If it could not be written; nothing is lost by that, it is tried again.
+pub async fn flush(now: Timestamp, ctx: &Context) -> Result<(), Error> {
+    if !ctx.store.lock().ledger_dirty {
+        return Ok(());
+    }
+    replace_ledger(current_ledger(now, ctx), ctx).await
+}
+
+/// The ledger as it should stand. Its head never runs ahead of the records that are written.
+fn current_ledger(now: Timestamp, ctx: &Context) -> Ledger {
+    let state = ctx.store.lock();
+    let mut ledger = state.ledger.clone();
+    ledger.head = state.head.clone();
+    ledger.prune(now);
+    ledger
+}
+
+async fn replace_ledger(ledger: Ledger, ctx: &Context) -> Result<(), Error> {
+    let version = ctx.store.lock().ledger_version.clone();
+    let api = Api::<api::Ledger>::namespaced(ctx.client.clone(), ctx.own_namespace.as_str());
+    let object = api::Ledger {
+        metadata: ObjectMeta {
+            name: Some(LEDGER.to_owned()),
+            resource_version: Some(version),
+            ..Default::default()
+        },
+        spec: api::LedgerBody(ledger.clone()),
+    };
+    match within(api.replace(LEDGER, &PostParams::default(), &object)).await {
+        Ok(written) => {
+            let mut state = ctx.store.lock();
+            state.ledger = ledger;
+            state.ledger_version = written.metadata.resource_version.unwrap_or_default();
+            state.ledger_dirty = false;
+            Ok(())
+        }
+        Err(error) => {
+            ctx.metrics
+                .ledger_failed(match error.as_ref().and_then(code) {
+                    Some(409) => crate::metrics::LedgerError::conflict,
+                    Some(403) => crate::metrics::LedgerError::forbidden,
+                    _ => crate::metrics::LedgerError::unreachable,
+                });
+            reload_ledger(ctx).await?;
+            match error {
+                Some(e) if code(&e) == Some(409) => Err(Error::LedgerConflict),
+                Some(e) => Err(Error::Ledger(e)),
+                None => Err(Error::Timeout),
+            }
+        }
+    }
+}
+
+/// Reads the ledger again after a failed write: whatever happened, it is the truth.
+async fn reload_ledger(ctx: &Context) -> Result<(), Error> {
+    let api = Api::<api::Ledger>::namespaced(ctx.client.clone(), ctx.own_namespace.as_str());
+    let found = within(api.get(LEDGER))
+        .await
+        .map_err(|e| e.map_or(Error::Timeout, Error::Ledger))?;
+    let mut state = ctx.store.lock();
+    state.ledger_version = found.metadata.resource_version.unwrap_or_default();
+    let mut ledger = found.spec.0;
+    let now = ctx.clock.now();
+    for stored in state.incidents.values() {
+        ledger.absorb(&stored.incident, now);
+    }
+    // Storms are ours alone; the later sighting counts.
+    for storm in std::mem::take(&mut state.ledger.storms) {
+        if !ledger.storms.iter().any(|s| s.policy == storm.policy) {
+            ledger.storms.push(storm);
+        }
+    }
+    state.ledger = ledger;
+    state.ledger_dirty = true;
+    Ok(())
+}
+
+/// Writes an incident if it differs from what is stored: creates the object, or replaces its status under its resourceVersion.
+async fn write(
+    incident: &Incident,
+    facts: Vec<Fact>,
+    now: Timestamp,
+    ctx: &Context,
+) -> Result<(), Error> {
+    let workload = &incident.spec.workload;
+    let stored = ctx
+        .store
+        .incident(workload)
+        .filter(|s| s.incident.id == incident.id);
+    if facts.is_empty()
+        && stored
+            .as_ref()
+            .is_some_and(|s| !s.dirty && s.incident == *incident)
+    {
+        return Ok(());
+    }
+    let mut incident = incident.clone();
+    if let Some(stored) = &stored {
+        // The alert sender may have noted what it told while this pass ran.
+        incident.status.told = stored.incident.status.told.clone().or(incident.status.told);
+    }
+    let draft = ctx.store.lock().chain(incident, facts, now);
+    let version = match &stored {
+        Some(stored) => Some(stored.version.clone()),
+        None => create(&draft.incident, ctx).await?,
+    };
+    match patch_status(&draft.incident, version, ctx).await {
+        Ok(version) => {
+            log(&draft);
+            let mut state = ctx.store.lock();
+            state.settle_ledger(&draft.incident, now);
+            state.commit(draft, version);
+            Ok(())
+        }
+        Err(error) => recover(draft, stored, error, ctx).await,
+    }
+}
+
+/// Creates the object; its status follows. Returns its resourceVersion (`None` if it was there already).
+async fn create(incident: &Incident, ctx: &Context) -> Result<Option<String>, Error> {
+    let workload = &incident.spec.workload;
+    let api = Api::<api::Incident>::namespaced(ctx.client.clone(), workload.namespace.as_str());
+    let object = api::Incident {
+        metadata: ObjectMeta {
+            name: Some(incident.id.0.to_string()),
+            labels: Some(
+                [
+                    ("app.kubernetes.io/managed-by", "podmender"),
+                    ("app.kubernetes.io/part-of", "podmender"),
+                ]
+                .map(|(k, v)| (k.to_owned(), v.to_owned()))
+                .into(),
+            ),
+            ..Default::default()
+        },
+        spec: api::IncidentBody(incident.spec.clone()),
+        status: None,
+    };
+    let params = PostParams {
+        field_manager: Some(MANAGER.to_owned()),
+        ..Default::default()
+    };
+    match within(api.create(&params, &object)).await {
+        Ok(created) => Ok(created.metadata.resource_version),
+        Err(Some(e)) if code(&e) == Some(409) => Ok(None),
+        Err(e) => Err(e.map_or(Error::Timeout, |e| Error::Incident(workload.clone(), e))),
+    }
+}
+
+/// Replaces the status as a whole (a JSON patch `add`), if the object is still at `version`.
+async fn patch_status(
+    incident: &Incident,
+    version: Option<String>,
+    ctx: &Context,
+) -> Result<String, Option<kube::Error>> {
+    let api = Api::<api::Incident>::namespaced(
+        ctx.client.clone(),
+        incident.spec.workload.namespace.as_str(),
+    );
+    let test =
+        version.map(|v| json!({ "op": "test", "path": "/metadata/resourceVersion", "value": v }));
+    let add = json!({ "op": "add", "path": "/status", "value": incident.status });
+    let operations: Vec<_> = test.into_iter().chain([add]).collect();
+    let patch: json_patch::Patch =
+        serde_json::from_value(json!(operations)).map_err(|e| Some(kube::Error::SerdeError(e)))?;
+    let params = PatchParams {
+        field_manager: Some(MANAGER.to_owned()),
+        ..Default::default()
+    };
+    let name = incident.id.0.as_str();
+    let written = within(api.patch_status(name, &params, &Patch::<()>::Json(patch))).await?;
+    Ok(written.metadata.resource_version.unwrap_or_default())
+}
+
+/// After a failed write: was it applied all the same, changed by somebody else, or deleted?
+async fn recover(
+    draft: Draft,
+    stored: Option<Stored>,
+    error: Option<kube::Error>,
+    ctx: &Context,
+) -> Result<(), Error> {
+    let workload = draft.incident.spec.workload.clone();
+    let api = Api::<api::Incident>::namespaced(ctx.client.clone(), workload.namespace.as_str());
+    let found = within(api.get_opt(draft.incident.id.0.as_str()))
+        .await
+        .map_err(|e| e.map_or(Error::Timeout, |e| Error::Incident(workload.clone(), e)))?;
+    let Some(found) = found else {
+        // Deleted by somebody: what still fails opens a new one.
+        ctx.store.lock().incidents.remove(&workload);
+        return Err(Error::IncidentConflict(workload));
+    };
+    let version = found.metadata.resource_version.clone().unwrap_or_default();
+    match found.status {
+        Some(status) if status == draft.incident.status => {
+            log(&draft);
+            ctx.store.lock().commit(draft, version);
+            Ok(())
+        }
+        Some(status) => {
+            let incident = Incident {
+                id: draft.incident.id,
+                spec: found.spec.0,
+                status,
+            };
+            ctx.store.lock().incidents.insert(
+                workload.clone(),
+                Stored {
+                    incident,
+                    version,
+                    dirty: false,
+                },
+            );
+            Err(conflict_or(error, workload))
+        }
+        None => {
+            // Created a moment ago, still without status: the next pass writes it.
+            if stored.is_none() {
+                let _ = within(api.delete(
+                    draft.incident.id.0.as_str(),
+                    &kube::api::DeleteParams::default(),
+                ))
+                .await;
+            }
+            Err(conflict_or(error, workload))
+        }
+    }
+}
+
+fn conflict_or(error: Option<kube::Error>, workload: WorkloadRef) -> Error {
+    match error {
+        Some(e) if is_definite(&e) && !matches!(code(&e), Some(409 | 422)) => {
+            Error::Incident(workload, e)
+        }
+        Some(_) => Error::IncidentConflict(workload),
+        None => Error::Timeout,
+    }
+}
+
+/// The audit's second home: one line of JSON per record on stdout, where a log shipper takes it.
+fn log(draft: &Draft) {
+    for record in &draft.records {
+        match serde_json::to_string(record) {
+            Ok(json) => {
+                tracing::info!(target: "podmender::audit", namespace = %draft.incident.spec.workload.namespace,
+                workload = %draft.incident.spec.workload.name, incident_id = %record.incident, record = json, "audit")
+            }
+            Err(error) => {
+                tracing::error!(%error, seq = record.seq, "an audit record could not be printed")
+            }
+        }
+    }
+}
+
+/// `Err(None)`: no answer in time.
+pub(crate) async fn within<T>(
+    call: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<T, Option<kube::Error>> {
+    match tokio::time::timeout(REQUEST_TIMEOUT, call).await {
+        Ok(answer) => answer.map_err(Some),
+        Err(_) => Err(None),
+    }
+}

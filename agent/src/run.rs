@@ -1,0 +1,409 @@
+//! `podmender run`: puts the tasks together and ends the process when one of them is lost (invariant 10).
+
+use crate::{
+    alert::{Outbox, Secrets, outbox::News},
+    args::RunArgs,
+    context::{Clock, Context, Outlets, careful},
+    evidence,
+    http::{self, Probes, Readiness},
+    load,
+    metrics::Metrics,
+    policies, publish,
+    queue::{Queue, Turn},
+    reconcile::reconcile,
+    record,
+    store::Store,
+    upkeep,
+    watch::{WatchTrouble, Watches, World, Worlds},
+};
+use anyhow::Context as _;
+use kube::Client;
+use podmender_policy::{bounds::Name, rules::Ground, workload::WorkloadRef};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{sync::mpsc, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+/// How long a pass may still take after SIGTERM (faults.md, row 37).
+const DRAIN: Duration = Duration::from_secs(10);
+/// How often the ledger's lag behind the incidents is made up for.
+const FLUSH: Duration = Duration::from_secs(1);
+/// The first and the longest wait before the API server is asked again.
+const RETRY: (Duration, Duration) = (Duration::from_millis(800), Duration::from_secs(30));
+
+/// Runs the agent until SIGTERM or SIGINT (exit code 0), or until a task is lost.
+///
+/// # Errors
+/// If the configuration makes no sense, or a task ended that must not end.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where tasks are spawned: each is watched for its end"
+)]
+pub async fn run(config: kube::Config, args: RunArgs) -> anyhow::Result<u8> {
+    let stop = CancellationToken::new();
+    let metrics = Arc::new(Metrics::new(
+        env!("CARGO_PKG_VERSION"),
+        option_env!("PODMENDER_REVISION").unwrap_or("unknown"),
+    ));
+    let health = Arc::new(Health::default());
+    let mut tasks = JoinSet::new();
+    serve(&args, &health, &metrics, &stop, &mut tasks).await?;
+    tokio::spawn(end_at_signal(stop.clone()));
+
+    let watch_client = Client::try_from(config.clone()).context("the client cannot be set up")?;
+    let client = careful(&config).context("the client cannot be set up")?;
+    let Some(clock) = stop.run_until_cancelled(anchored(&client, &health)).await else {
+        return Ok(0);
+    };
+    let (events, events_rx) = mpsc::channel(256);
+    let (logs, logs_rx) = mpsc::channel(64);
+    let own = Name::new(&args.own_namespace);
+    let granted: BTreeSet<Name> = args.namespaces.iter().map(|n| Name::new(n)).collect();
+    let world = Worlds::new(World::new(clock.now()));
+    let alerts = Outbox::new(
+        Secrets::new(args.secrets_dir.clone()),
+        Arc::clone(&metrics),
+        Arc::new(move || clock.now()),
+    );
+    let ctx = Arc::new(Context {
+        client,
+        clock,
+        world: world.clone(),
+        store: Store::default(),
+        queue: Queue::default(),
+        metrics,
+        outlets: Outlets { events, logs },
+        alerts,
+        own_namespace: own.clone(),
+    });
+    health.set_context(&ctx);
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), own_namespace = %own, namespaces = args.namespaces.join(","), "starting");
+
+    let queue = Arc::clone(&ctx);
+    let (watches, watching) = Watches::new(
+        watch_client.clone(),
+        world,
+        Arc::new(move || clock.now()),
+        move |w| queue.queue.wake(w),
+    );
+    tasks.spawn(async move {
+        Lost(format!(
+            "{}",
+            watching
+                .await
+                .map_or_else(|e| e.to_string(), |never| match never {})
+        ))
+    });
+    if stop
+        .run_until_cancelled(remember(&granted, &ctx, &health))
+        .await
+        .is_none()
+    {
+        return Ok(0);
+    }
+    let ground = Ground {
+        own,
+        granted: granted.clone(),
+    };
+    spawn(
+        &mut tasks,
+        "policies",
+        policies::run(watch_client.clone(), ground, watches, Arc::clone(&ctx)),
+    );
+    spawn(
+        &mut tasks,
+        "approvals",
+        policies::approvals(watch_client, granted.clone(), Arc::clone(&ctx)),
+    );
+    spawn(&mut tasks, "logs", evidence::run(logs_rx, Arc::clone(&ctx)));
+    spawn(
+        &mut tasks,
+        "events",
+        publish::run(events_rx, ctx.client.clone(), args.pod_name.clone()),
+    );
+    let outbox = Arc::clone(&ctx);
+    spawn(&mut tasks, "alerts", async move {
+        outbox.alerts.run(|news| heard(news, &outbox)).await;
+    });
+    let mut worker = tokio::spawn(work(Arc::clone(&ctx), granted, stop.clone()));
+    health.started.store(true, Ordering::Relaxed);
+
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => {
+            // The worker finishes the pass that it is in: no orphan intent (row 37).
+            let _ = tokio::time::timeout(DRAIN, &mut worker).await;
+            tracing::info!("stopped");
+            Ok(0)
+        }
+        lost = tasks.join_next() => anyhow::bail!("{}", lost.map_or("nothing runs".to_owned(), |l| l.map_or_else(|e| e.to_string(), |Lost(what)| what))),
+        ended = &mut worker => anyhow::bail!("the reconciler ended: {}", ended.err().map_or_else(|| "no reason".to_owned(), |e| e.to_string())),
+    }
+}
+
+/// What is said of a task that ended although nobody asked it to.
+struct Lost(String);
+
+fn spawn<T>(
+    tasks: &mut JoinSet<Lost>,
+    name: &'static str,
+    task: impl Future<Output = T> + Send + 'static,
+) {
+    tasks.spawn(async move {
+        task.await;
+        Lost(format!("the task {name} ended"))
+    });
+}
+
+/// Looks at what is due, one workload after the other, and keeps the ledger up to date in between.
+async fn work(ctx: Arc<Context>, granted: BTreeSet<Name>, stop: CancellationToken) {
+    let mut forget = tokio::time::interval(upkeep::EVERY);
+    let mut flush = tokio::time::interval(FLUSH);
+    flush.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut failures: HashMap<WorkloadRef, u32> = HashMap::new();
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            _ = flush.tick() => {
+                ctx.metrics.queue_depth(ctx.queue.depth());
+                if let Err(error) = record::flush(ctx.clock.now(), &ctx).await {
+                    tracing::warn!(error = describe(&error), "the ledger lags behind the incidents");
+                }
+            }
+            _ = forget.tick() => upkeep::forget(&granted, ctx.clock.now(), &ctx).await,
+            turn = ctx.queue.next() => pass(&turn, &ctx, &mut failures).await,
+        }
+    }
+    let _ = record::flush(ctx.clock.now(), &ctx).await;
+}
+
+async fn pass(turn: &Turn, ctx: &Context, failures: &mut HashMap<WorkloadRef, u32>) {
+    match reconcile(turn, ctx).await {
+        Ok(next) => {
+            failures.remove(&turn.workload);
+            if let Some(delay) = next {
+                ctx.queue.wake_in(turn.workload.clone(), delay);
+            }
+        }
+        Err(error) => {
+            let tries = failures.entry(turn.workload.clone()).or_default();
+            *tries += 1;
+            // The first conflicts are decided anew at once (row 6); then with back-off.
+            let delay = RETRY
+                .0
+                .saturating_mul(1 << (*tries - 1).min(6))
+                .min(RETRY.1);
+            tracing::warn!(workload = %turn.workload, error = describe(&error), category = error.category(), tries, "a pass was not finished; it is tried again");
+            ctx.queue.wake_in(turn.workload.clone(), delay);
+        }
+    }
+}
+
+/// An error with its causes.
+fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(e) = cause {
+        text.push_str(": ");
+        text.push_str(&e.to_string());
+        cause = e.source();
+    }
+    text
+}
+
+fn heard(news: News, ctx: &Context) {
+    if let News::Told(told) = news {
+        for told in told {
+            let now = ctx.clock.now();
+            let workload = ctx.store.lock().told(&told.incident, told.phase, now);
+            if let Some(workload) = workload {
+                ctx.queue.wake_in(workload, Duration::ZERO);
+            }
+        }
+    }
+}
+
+/// Asks the API server for its time until it answers.
+async fn anchored(client: &Client, health: &Health) -> Clock {
+    let mut wait = RETRY.0;
+    loop {
+        match Clock::anchored(client).await {
+            Ok(clock) => return clock,
+            Err(error) => {
+                health.say(format!("the API server does not answer: {error}"));
+                tracing::warn!(%error, "the API server does not answer; trying again");
+            }
+        }
+        pause(&mut wait).await;
+    }
+}
+
+/// Reads ledger and incidents until they can be read.
+async fn remember(granted: &BTreeSet<Name>, ctx: &Context, health: &Health) {
+    let mut wait = RETRY.0;
+    loop {
+        match load::load(granted, ctx).await {
+            Ok(problems) => {
+                for problem in problems {
+                    tracing::error!(%problem, "incidents of one namespace cannot be read");
+                }
+                return;
+            }
+            Err(error) => {
+                health.say(error.to_string());
+                tracing::error!(%error, "the agent's own state cannot be read, so nothing is done; trying again");
+            }
+        }
+        pause(&mut wait).await;
+    }
+}
+
+/// Waits, with jitter, and longer the next time.
+async fn pause(wait: &mut Duration) {
+    use std::hash::{BuildHasher, RandomState};
+    let jitter = RandomState::new().hash_one(()) % 400;
+    tokio::time::sleep(*wait + Duration::from_millis(jitter)).await;
+    *wait = (*wait * 2).min(RETRY.1);
+}
+
+async fn end_at_signal(stop: CancellationToken) {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut term) => {
+            tokio::select! {
+                _ = term.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        }
+        Err(_) => {
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+    tracing::info!("stopping");
+    stop.cancel();
+}
+
+/// What the probes answer.
+#[derive(Default)]
+struct Health {
+    started: AtomicBool,
+    said: std::sync::Mutex<Option<String>>,
+    ctx: std::sync::OnceLock<std::sync::Weak<Context>>,
+}
+
+impl Health {
+    fn set_context(&self, ctx: &Arc<Context>) {
+        let _ = self.ctx.set(Arc::downgrade(ctx));
+    }
+
+    fn say(&self, what: String) {
+        *self
+            .said
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(what);
+    }
+
+    /// Every task is alive (a lost one ends the process), the state was read, every watch is fresh.
+    fn readiness(&self) -> Readiness {
+        let mut missing = Vec::new();
+        if !self.started.load(Ordering::Relaxed) {
+            let said = self
+                .said
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .clone();
+            missing.push(said.unwrap_or_else(|| "starting".to_owned()));
+        }
+        if let Some(ctx) = self.ctx.get().and_then(std::sync::Weak::upgrade) {
+            for watch in ctx.world.lock().degraded() {
+                // What was not granted is a matter of configuration: the policy's condition says it, the rest goes on (row 9).
+                if !matches!(
+                    watch.trouble,
+                    Some(WatchTrouble::Forbidden | WatchTrouble::NotFound)
+                ) {
+                    missing.push(format!(
+                        "watch on {} in {}: {}",
+                        watch.resource.plural(),
+                        watch.namespace,
+                        silence(watch.silent)
+                    ));
+                }
+            }
+        }
+        Readiness { missing }
+    }
+}
+
+fn silence(silent: Option<Duration>) -> String {
+    silent.map_or_else(
+        || "not connected yet".to_owned(),
+        |s| format!("silent for {} s", s.as_secs()),
+    )
+}
+
+/// Binds first, so that a port that is taken is an error at the start and not later.
+async fn serve(
+    args: &RunArgs,
+    health: &Arc<Health>,
+    metrics: &Arc<Metrics>,
+    stop: &CancellationToken,
+    tasks: &mut JoinSet<Lost>,
+) -> anyhow::Result<()> {
+    let Some(address) = args.bind.0 else {
+        return Ok(());
+    };
+    let listener = tokio::net::TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address} (--bind, PODMENDER_BIND)"))?;
+    let (ready, fresh) = (Arc::clone(health), Arc::clone(health));
+    let probes = Probes {
+        alive: Arc::new(|| true),
+        ready: Arc::new(move || ready.readiness()),
+        before_metrics: Arc::new(move |m| gauges(&fresh, m)),
+        metrics: Arc::clone(metrics),
+    };
+    let stop = stop.clone();
+    tasks.spawn(async move {
+        let ended = http::serve(listener, probes, async move { stop.cancelled().await }).await;
+        Lost(format!(
+            "the HTTP server ended: {}",
+            ended
+                .err()
+                .map_or_else(|| "stopped".to_owned(), |e| e.to_string())
+        ))
+    });
+    Ok(())
+}
+
+/// Gauges that are ages or counts, brought up to date when they are read.
+fn gauges(health: &Health, metrics: &Metrics) {
+    let Some(ctx) = health.ctx.get().and_then(std::sync::Weak::upgrade) else {
+        return;
+    };
+    for watch in ctx.world.lock().watch_states() {
+        metrics.watch_fresh(
+            &watch.namespace,
+            watch.resource.plural(),
+            watch
+                .silent
+                .unwrap_or(Duration::MAX.min(Duration::from_secs(86_400))),
+        );
+    }
+    let mut open: HashMap<Name, usize> = HashMap::new();
+    for stored in ctx.store.lock().incidents.values() {
+        *open
+            .entry(stored.incident.spec.workload.namespace.clone())
+            .or_default() += usize::from(stored.incident.is_open());
+    }
+    for (namespace, count) in open {
+        metrics.incidents_open(&namespace, count);
+    }
+    metrics.queue_depth(ctx.queue.depth());
+}

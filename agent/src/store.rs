@@ -1,0 +1,249 @@
+//! Our own state in memory: incidents, ledger, audit chain, approvals, policies. What is here was read from or written to the
+//! API server; `record.rs` writes it.
+
+use jiff::Timestamp;
+use podmender_policy::{
+    approval::Approval,
+    audit::{AuditRecord, Chain, Fact, Head},
+    bounds::Name,
+    incident::{Incident, IncidentId, Phase, Told},
+    ledger::Ledger,
+    observation::{LogFindings, StormSeen},
+    plan::Plan,
+    rules::Policy,
+    workload::WorkloadRef,
+};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+/// At most this many findings of logs are kept.
+const MAX_LOGS: usize = 256;
+
+/// The state, behind one short lock. Never held across an `.await`.
+#[derive(Default)]
+pub struct Store(Mutex<State>);
+
+/// What the store holds.
+#[derive(Default)]
+pub struct State {
+    /// The newest incident of each workload, while it is open or may be reopened.
+    pub incidents: HashMap<WorkloadRef, Stored>,
+    /// Workloads with an incident object that cannot be read: nothing is done to them (invariant 11).
+    pub unreadable: HashSet<WorkloadRef>,
+    /// The ledger as it stands in the API server.
+    pub ledger: Ledger,
+    /// Its resourceVersion: the fence.
+    pub ledger_version: String,
+    /// Whether `ledger` has news that were not written yet (outcomes, verdicts, head: all of it is in the incidents too).
+    pub ledger_dirty: bool,
+    /// The newest audit record that is written.
+    pub head: Head,
+    /// Unused approvals, by incident.
+    pub approvals: HashMap<IncidentId, BTreeMap<Name, Approval>>,
+    /// The policies in force.
+    pub policies: Vec<Arc<Policy>>,
+    /// What logs said, by pod UID and container.
+    logs: HashMap<LogKey, Option<LogFindings>>,
+    /// Logs that were asked for.
+    logs_asked: HashSet<LogKey>,
+}
+
+/// Which container a log was read of: once per pod, however often it restarts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LogKey {
+    /// The pod.
+    pub uid: Name,
+    /// The container.
+    pub container: Name,
+}
+
+/// An incident as it is stored.
+#[derive(Clone)]
+pub struct Stored {
+    /// The incident.
+    pub incident: Incident,
+    /// Its resourceVersion.
+    pub version: String,
+    /// Whether it has news that were not written yet (what people were told).
+    pub dirty: bool,
+}
+
+/// The parts of a plan that `record` writes.
+pub struct Draft {
+    /// The incident with its new audit records.
+    pub incident: Incident,
+    /// The head after them.
+    pub head: Head,
+    /// The records.
+    pub records: Vec<AuditRecord>,
+}
+
+impl Store {
+    /// Locks it: for a few lines, never across an `.await`.
+    pub fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs the pure plan on the incident and ledger of `workload`.
+    pub fn plan_with(
+        &self,
+        workload: &WorkloadRef,
+        plan: impl FnOnce(Option<Incident>, &Ledger) -> Plan,
+    ) -> Plan {
+        let state = self.lock();
+        let incident = state.incidents.get(workload).map(|s| s.incident.clone());
+        plan(incident, &state.ledger)
+    }
+
+    /// The incident of `workload` as it is stored.
+    #[must_use]
+    pub fn incident(&self, workload: &WorkloadRef) -> Option<Stored> {
+        self.lock().incidents.get(workload).cloned()
+    }
+}
+
+impl State {
+    /// Chains `facts` behind the newest record and adds them to the incident's timeline. Nothing is stored yet.
+    #[must_use]
+    pub fn chain(&self, mut incident: Incident, facts: Vec<Fact>, now: Timestamp) -> Draft {
+        let mut chain = Chain {
+            head: self.head.clone(),
+        };
+        let records: Vec<_> = facts
+            .into_iter()
+            .map(|fact| chain.append(now, incident.id.clone(), fact))
+            .collect();
+        incident.status.timeline.extend(records.iter().cloned());
+        Draft {
+            incident,
+            head: chain.head,
+            records,
+        }
+    }
+
+    /// Takes over what was written.
+    pub fn commit(&mut self, draft: Draft, version: String) {
+        let workload = draft.incident.spec.workload.clone();
+        self.head = draft.head;
+        self.ledger_dirty |= !draft.records.is_empty();
+        self.incidents.insert(
+            workload,
+            Stored {
+                incident: draft.incident,
+                version,
+                dirty: false,
+            },
+        );
+    }
+
+    /// Brings the ledger up to date with what `incident` knows of its attempts.
+    pub fn settle_ledger(&mut self, incident: &Incident, now: Timestamp) {
+        let before = self.ledger.spent.clone();
+        self.ledger.absorb(incident, now);
+        self.ledger_dirty |= before != self.ledger.spent;
+    }
+
+    /// The strictest of the policies that cover a workload with these labels; `None`: out of scope.
+    #[must_use]
+    pub fn policy_for(&self, workload: &WorkloadRef, labels: &[(Name, Name)]) -> Option<Policy> {
+        let matching: Vec<Policy> = self
+            .policies
+            .iter()
+            .filter(|p| p.covers(&workload.namespace, labels))
+            .map(|p| Policy::clone(p))
+            .collect();
+        (!matching.is_empty()).then(|| Policy::strictest(matching))
+    }
+
+    /// The oldest unused approval of an incident.
+    #[must_use]
+    pub fn approval(&self, incident: &Incident) -> Option<Approval> {
+        let unused = self
+            .approvals
+            .get(&incident.id)?
+            .values()
+            .filter(|a| incident.is_unused(a));
+        unused
+            .min_by(|a, b| a.at.cmp(&b.at).then_with(|| a.id.cmp(&b.id)))
+            .cloned()
+    }
+
+    /// What the log of a container said; `None`: not read yet.
+    #[must_use]
+    pub fn log(&self, key: &LogKey) -> Option<&Option<LogFindings>> {
+        self.logs.get(key)
+    }
+
+    /// Whether the log of a container was asked for and is not in yet.
+    #[must_use]
+    pub fn log_asked(&self, key: &LogKey) -> bool {
+        self.logs_asked.contains(key)
+    }
+
+    /// Remembers that a log was asked for.
+    pub fn note_log_asked(&mut self, key: LogKey) {
+        self.logs_asked.insert(key);
+    }
+
+    /// Keeps what a log said (`None`: nothing, or it could not be read).
+    pub fn keep_log(&mut self, key: LogKey, findings: Option<LogFindings>) {
+        self.logs_asked.remove(&key);
+        if self.logs.len() >= MAX_LOGS {
+            let wanted: HashSet<&Name> = self
+                .incidents
+                .values()
+                .map(|s| &s.incident.status.diagnosis.pod_uid)
+                .collect();
+            let stale: Vec<LogKey> = self
+                .logs
+                .keys()
+                .filter(|k| !wanted.contains(&k.uid))
+                .cloned()
+                .collect();
+            for key in stale {
+                self.logs.remove(&key);
+            }
+            if self.logs.len() >= MAX_LOGS {
+                self.logs.clear();
+            }
+        }
+        self.logs.insert(key, findings);
+    }
+
+    /// Remembers that a storm threshold of `policy` is exceeded now.
+    pub fn storm_seen(&mut self, policy: &Name, now: Timestamp) -> StormSeen {
+        use podmender_policy::ledger::StormEntry;
+        match self.ledger.storms.iter_mut().find(|s| s.policy == *policy) {
+            Some(entry) => {
+                // A write at most every 30 s while it lasts.
+                if now.duration_since(entry.seen.last_over).as_secs() >= 30 {
+                    self.ledger_dirty = true;
+                }
+                entry.seen.last_over = entry.seen.last_over.max(now);
+                entry.seen
+            }
+            None => {
+                let seen = StormSeen {
+                    since: now,
+                    last_over: now,
+                };
+                self.ledger.storms.push(StormEntry {
+                    policy: policy.clone(),
+                    seen,
+                });
+                self.ledger_dirty = true;
+                seen
+            }
+        }
+    }
+
+    /// Notes that people were told of `phase`. Returns the workload, to be written with its next pass.
+    pub fn told(&mut self, id: &IncidentId, phase: Phase, now: Timestamp) -> Option<WorkloadRef> {
+        let stored = self.incidents.values_mut().find(|s| s.incident.id == *id)?;
+        stored.incident.status.told = Some(Told { phase, at: now });
+        stored.dirty = true;
+        Some(stored.incident.spec.workload.clone())
+    }
+}

@@ -1,0 +1,485 @@
+//! The ladder and the life of an incident, rung by rung.
+
+mod support;
+
+use jiff::SignedDuration;
+use podmender_policy::{
+    approval::{Answer, Approval},
+    decide::{DecisionKind, Reason},
+    incident::Phase,
+    observation::{Consent, Disruption, Freshness, RolloutState, Surroundings},
+    remedy::{Outcome, Refusal, RemedyName},
+    rules::Policy,
+    verify::Verdict,
+    workload::WorkloadKind,
+};
+use support::{PodState, Shop, autonomous, policy};
+
+#[test]
+fn a_crash_loop_that_ran_well_is_restarted_verified_and_resolved() {
+    let (mut shop, policy) = (Shop::new().crash_loop(), autonomous());
+    let plan = shop.pass(&policy);
+    assert_eq!(
+        (plan.decision.kind, plan.decision.reason),
+        (DecisionKind::Remediate, Reason::RestartMayHelp)
+    );
+    assert_eq!(shop.acts.len(), 1);
+    assert_eq!(shop.phase(), Some(Phase::Verifying));
+    shop.heal();
+    shop.wait(1);
+    shop.pass(&policy);
+    assert_eq!(
+        shop.phase(),
+        Some(Phase::Verifying),
+        "healthyDelay has not passed"
+    );
+    shop.wait(60);
+    shop.pass(&policy);
+    assert_eq!(
+        (shop.phase(), shop.reason()),
+        (Some(Phase::Resolved), Some(Reason::Mended))
+    );
+    assert_eq!(shop.ledger.spent[0].verdict, Verdict::Recovered);
+    assert!(
+        shop.look(&policy).wake_at.is_none(),
+        "nothing is left to do"
+    );
+}
+
+#[test]
+fn two_restarts_that_do_not_help_are_a_persons_and_then_it_is_silent() {
+    let (mut shop, policy) = (Shop::new().crash_loop(), autonomous());
+    for _ in 0..200 {
+        shop.pass(&policy);
+        shop.wait(30);
+    }
+    assert_eq!(
+        (shop.phase(), shop.reason()),
+        (Some(Phase::Escalated), Some(Reason::VerifyFailed))
+    );
+    assert_eq!(shop.acts.len(), 2);
+    let records = shop.incident.as_ref().expect("open").status.timeline.len();
+    shop.wait(3600);
+    shop.pass(&policy);
+    assert_eq!(
+        shop.incident.expect("open").status.timeline.len(),
+        records,
+        "an escalated incident says nothing more"
+    );
+}
+
+#[test]
+fn fault_110_a_relapse_after_a_mend_counts_as_failed() {
+    let (mut shop, policy) = (Shop::new().crash_loop(), autonomous());
+    for round in 0..4 {
+        shop.pass(&policy);
+        shop.heal();
+        for _ in 0..3 {
+            shop.wait(40);
+            shop.pass(&policy);
+        }
+        assert_eq!(shop.phase(), Some(Phase::Resolved), "round {round}");
+        shop.wait(60);
+        shop.fail(PodState::CrashLoop);
+        shop.pass(&policy);
+        if shop.phase() == Some(Phase::Escalated) {
+            break;
+        }
+        // Cooldown.
+        shop.wait(300);
+        shop.pass(&policy);
+    }
+    assert_eq!(
+        (shop.phase(), shop.reason()),
+        (Some(Phase::Escalated), Some(Reason::VerifyFailed))
+    );
+    assert_eq!(shop.acts.len(), 2);
+}
+
+#[test]
+fn where_a_restart_cannot_help_a_person_is_called_at_once() {
+    for state in [PodState::OomAtStart, PodState::BadImage] {
+        let mut shop = Shop::new();
+        shop.fail(state);
+        shop.restarts = 9;
+        let plan = shop.pass(&autonomous());
+        assert_eq!(
+            (plan.decision.kind, plan.decision.reason),
+            (DecisionKind::Escalate, Reason::RestartCannotHelp),
+            "{state:?}"
+        );
+        assert!(shop.acts.is_empty());
+    }
+}
+
+#[test]
+fn fault_88_89_95_owners_that_a_restart_would_harm() {
+    for (kind, reason) in [
+        (WorkloadKind::Pod, Reason::BarePod),
+        (WorkloadKind::Foreign, Reason::ForeignOwner),
+    ] {
+        let mut shop = Shop::new().crash_loop();
+        shop.kind = kind;
+        let plan = shop.pass(&autonomous());
+        assert_eq!(
+            (plan.decision.kind, plan.decision.reason),
+            (DecisionKind::Escalate, reason)
+        );
+    }
+}
+
+#[test]
+fn each_gate_holds_by_its_own_reason() {
+    type Change = fn(&mut Shop, &mut Policy);
+    let cases: [(&str, Change, DecisionKind, Reason); 12] = [
+        (
+            "paused",
+            |_, p| p.paused = true,
+            DecisionKind::Hold,
+            Reason::Paused,
+        ),
+        (
+            "annotation",
+            |s, _| s.consent = Consent::Paused,
+            DecisionKind::Hold,
+            Reason::WorkloadPaused,
+        ),
+        (
+            "scope",
+            |_, p| p.namespaces.clear(),
+            DecisionKind::Hold,
+            Reason::OutOfScope,
+        ),
+        (
+            "stale",
+            |s, _| s.freshness = Freshness::Stale,
+            DecisionKind::Hold,
+            Reason::WatchStale,
+        ),
+        (
+            "storm by workloads",
+            |s, _| {
+                s.surroundings = Surroundings {
+                    workloads_failing: 10,
+                    ..s.surroundings
+                }
+            },
+            DecisionKind::Hold,
+            Reason::Storm,
+        ),
+        (
+            "storm by pods",
+            |s, _| {
+                s.surroundings = Surroundings {
+                    pods: 40,
+                    pods_failing: 12,
+                    ..s.surroundings
+                }
+            },
+            DecisionKind::Hold,
+            Reason::Storm,
+        ),
+        (
+            "blip",
+            |s, _| s.restarts = 0,
+            DecisionKind::Hold,
+            Reason::TooFewOccurrences,
+        ),
+        (
+            "rollout",
+            |s, _| s.rollout = RolloutState::Progressing,
+            DecisionKind::Hold,
+            Reason::RolloutInProgress,
+        ),
+        (
+            "disabled",
+            |_, p| p.restart.enabled = false,
+            DecisionKind::Escalate,
+            Reason::CapabilityDisabled,
+        ),
+        (
+            "pdb",
+            |s, _| s.disruption = Disruption::Blocked,
+            DecisionKind::Escalate,
+            Reason::DisruptionBudget,
+        ),
+        (
+            "asks",
+            |_, p| _ = p.require_approval.insert(RemedyName::Restart),
+            DecisionKind::RequestApproval,
+            Reason::ApprovalRequired,
+        ),
+        (
+            "observe",
+            |_, p| p.level = podmender_policy::rules::Level::Observe,
+            DecisionKind::Hold,
+            Reason::Observing,
+        ),
+    ];
+    for (name, change, kind, reason) in cases {
+        let (mut shop, mut policy) = (Shop::new().crash_loop(), autonomous());
+        change(&mut shop, &mut policy);
+        let plan = shop.pass(&policy);
+        assert_eq!(
+            (plan.decision.kind, plan.decision.reason),
+            (kind, reason),
+            "{name}"
+        );
+        assert!(
+            plan.act.is_none() && plan.spend.is_none() && shop.acts.is_empty(),
+            "{name}: nothing is done"
+        );
+    }
+}
+
+#[test]
+fn an_opted_out_workload_has_no_incident() {
+    let mut shop = Shop::new().crash_loop();
+    shop.consent = Consent::OptedOut;
+    assert!(shop.pass(&autonomous()).incident.is_none());
+}
+
+#[test]
+fn a_storm_is_over_only_after_calm() {
+    let (mut shop, policy) = (Shop::new().crash_loop(), autonomous());
+    let seen = podmender_policy::observation::StormSeen {
+        since: shop.now,
+        last_over: shop.now,
+    };
+    shop.surroundings.storm = Some(seen);
+    assert_eq!(shop.pass(&policy).decision.reason, Reason::Storm);
+    shop.wait(599);
+    assert_eq!(shop.pass(&policy).decision.reason, Reason::Storm);
+    shop.wait(1);
+    assert_eq!(shop.pass(&policy).decision.kind, DecisionKind::Remediate);
+}
+
+#[test]
+fn the_cooldown_doubles_and_the_budget_ends_it() {
+    let policy = policy(
+        "scope: {namespaces: [shop]}
+capabilities: [{name: autoRestart, enabled: true, config: {maxRestarts: 3, window: 1h, cooldownPeriod: 60s, backoffFactor: 2}}]
+autonomy: {level: autonomous}",
+    );
+    let mut shop = Shop::new().crash_loop();
+    let mut at = Vec::new();
+    // Each restart seems to help, until the relapse window is over: the incidents are separate, the budget is one.
+    for _ in 0..400 {
+        let plan = shop.pass(&policy);
+        if plan.spend.is_some() {
+            at.push(shop.now);
+        }
+        shop.incident = None; // as if each were a new incident
+        for spend in &mut shop.ledger.spent {
+            spend.verdict = Verdict::Recovered;
+            spend.outcome = Some(Outcome::Executed);
+        }
+        shop.wait(5);
+    }
+    assert_eq!(at.len(), 3, "three in an hour");
+    assert_eq!(at[1].duration_since(at[0]), SignedDuration::from_secs(60));
+    assert_eq!(at[2].duration_since(at[1]), SignedDuration::from_secs(120));
+}
+
+#[test]
+fn fault_23_an_earlier_now_unlocks_nothing() {
+    let (mut shop, policy) = (Shop::new().crash_loop(), autonomous());
+    shop.pass(&policy);
+    shop.incident = None;
+    for back in [1, 3600, 86_400 * 400] {
+        let mut earlier = shop.clone();
+        earlier.now -= SignedDuration::from_secs(back);
+        let plan = earlier.look(&policy);
+        assert!(plan.act.is_none(), "{back} s earlier: {:?}", plan.decision);
+    }
+}
+
+fn answer(shop: &Shop, answer: Answer) -> Approval {
+    let incident = shop.incident.as_ref().expect("an incident");
+    Approval {
+        id: "a1".into(),
+        incident: incident.id.clone(),
+        answer,
+        remedy: RemedyName::Restart,
+        uid: "workload-1".into(),
+        generation: shop.generation,
+        by: "ann".into(),
+        at: shop.now,
+    }
+}
+
+fn asking() -> (Shop, Policy) {
+    let mut policy = autonomous();
+    policy.require_approval.insert(RemedyName::Restart);
+    let mut shop = Shop::new().crash_loop();
+    shop.pass(&policy);
+    assert_eq!(shop.phase(), Some(Phase::AwaitingApproval));
+    (shop, policy)
+}
+
+#[test]
+fn an_approval_is_used_once() {
+    let (mut shop, policy) = asking();
+    shop.approval = Some(answer(&shop, Answer::Approve));
+    assert_eq!(shop.pass(&policy).decision.reason, Reason::Approved);
+    assert_eq!(shop.acts.len(), 1);
+    for _ in 0..50 {
+        shop.wait(60);
+        shop.pass(&policy);
+    }
+    assert_eq!(shop.acts.len(), 1, "the same approval does not count again");
+}
+
+#[test]
+fn a_denial_leaves_it_alone() {
+    let (mut shop, policy) = asking();
+    shop.approval = Some(answer(&shop, Answer::Deny));
+    shop.pass(&policy);
+    assert_eq!(
+        (shop.phase(), shop.reason()),
+        (Some(Phase::Escalated), Some(Reason::Denied))
+    );
+    assert!(shop.acts.is_empty());
+}
+
+#[test]
+fn silence_means_no() {
+    let (mut shop, policy) = asking();
+    shop.wait(30 * 60);
+    shop.pass(&policy);
+    assert_eq!(
+        (shop.phase(), shop.reason()),
+        (Some(Phase::Escalated), Some(Reason::ApprovalExpired))
+    );
+}
+
+#[test]
+fn fault_46_an_approval_of_something_else_does_not_count() {
+    type Change = fn(&mut Shop, &mut Approval);
+    let cases: [(&str, Change); 6] = [
+        ("another generation", |s, _| s.generation = 2),
+        ("another uid", |_, a| a.uid = "workload-2".into()),
+        ("another remedy", |_, a| a.remedy = RemedyName::Rollback),
+        ("too late", |s, a| {
+            s.wait(1801);
+            a.at = s.now;
+        }),
+        ("storm", |s, _| s.surroundings.workloads_failing = 50),
+        ("paused", |s, _| s.consent = Consent::Paused),
+    ];
+    for (name, change) in cases {
+        let (mut shop, policy) = asking();
+        let mut approval = answer(&shop, Answer::Approve);
+        change(&mut shop, &mut approval);
+        shop.approval = Some(approval);
+        shop.pass(&policy);
+        assert!(shop.acts.is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn fault_28_killed_before_the_ledger_is_written_nothing_happened() {
+    let (mut shop, policy) = (Shop::new().crash_loop(), autonomous());
+    let _lost = shop.look(&policy);
+    shop.pass(&policy);
+    assert_eq!(shop.acts.len(), 1);
+}
+
+#[test]
+fn fault_29_killed_after_the_intent_it_is_done_once_or_given_up() {
+    for (pause, acts) in [(5, 1), (61, 0)] {
+        let (mut shop, mut policy) = (Shop::new().crash_loop(), autonomous());
+        policy.restart.cooldown = std::time::Duration::from_secs(300);
+        let plan = shop.look(&policy);
+        shop.intend(&plan);
+        shop.wait(pause);
+        let again = shop.look(&policy);
+        assert!(again.spend.is_none(), "paid for already");
+        shop.pass(&policy);
+        assert_eq!(shop.acts.len(), acts, "after {pause} s");
+        assert_eq!(shop.ledger.spent.len(), 1, "the unit stays spent");
+    }
+}
+
+#[test]
+fn fault_29_killed_between_ledger_and_incident_the_ledger_knows() {
+    let (mut shop, policy) = (Shop::new().crash_loop(), autonomous());
+    // The incident exists from an earlier pass.
+    shop.restarts = 0;
+    shop.pass(&policy);
+    shop.restarts = 5;
+    let plan = shop.look(&policy);
+    shop.ledger.spent.extend(plan.spend.clone());
+    shop.wait(2);
+    shop.pass(&policy);
+    assert_eq!(shop.acts.len(), 1);
+    assert_eq!(shop.ledger.spent.len(), 1);
+}
+
+#[test]
+fn fault_30_killed_after_the_act_it_is_recognised_and_not_repeated() {
+    let (mut shop, policy) = (Shop::new().crash_loop(), autonomous());
+    let plan = shop.look(&policy);
+    shop.intend(&plan);
+    shop.carry_out(&plan);
+    shop.wait(3);
+    let next = shop.pass(&policy);
+    assert!(next.act.is_none());
+    assert_eq!(shop.acts.len(), 1);
+    let attempt = &shop.incident.as_ref().expect("open").status.attempts[0];
+    assert_eq!(attempt.outcome, Some(Outcome::Executed));
+}
+
+#[test]
+fn fault_7_a_refusal_by_a_disruption_budget_is_a_persons() {
+    let (mut shop, policy) = (Shop::new().crash_loop(), autonomous());
+    let plan = shop.look(&policy);
+    shop.intend(&plan);
+    shop.conclude(&plan, Outcome::Refused(Refusal::DisruptionBudget));
+    assert_eq!(
+        (shop.phase(), shop.reason()),
+        (Some(Phase::Escalated), Some(Reason::DisruptionBudget))
+    );
+}
+
+#[test]
+fn fault_82_a_lost_ledger_is_rebuilt_from_the_incidents() {
+    let (mut shop, policy) = (Shop::new().crash_loop(), autonomous());
+    shop.pass(&policy);
+    let known = shop.ledger.clone();
+    shop.ledger = podmender_policy::ledger::Ledger::default();
+    shop.ledger
+        .absorb(shop.incident.as_ref().expect("open"), shop.now);
+    assert_eq!(shop.ledger.spent, known.spent);
+}
+
+#[test]
+fn what_recovers_by_itself_is_closed_without_an_act() {
+    let (mut shop, policy) = (Shop::new(), autonomous());
+    shop.fail(PodState::CrashLoop);
+    shop.restarts = 0;
+    shop.pass(&policy);
+    shop.heal();
+    for _ in 0..8 {
+        shop.wait(10);
+        shop.pass(&policy);
+    }
+    assert_eq!(
+        (shop.phase(), shop.reason()),
+        (Some(Phase::Resolved), Some(Reason::RecoveredByItself))
+    );
+    assert!(shop.acts.is_empty());
+}
+
+#[test]
+fn supervised_restarts_by_itself_but_asks_for_stateful_sets() {
+    let mut policy = autonomous();
+    policy.level = podmender_policy::rules::Level::Supervised;
+    let mut shop = Shop::new().crash_loop();
+    assert_eq!(shop.look(&policy).decision.kind, DecisionKind::Remediate);
+    shop.kind = WorkloadKind::StatefulSet;
+    assert_eq!(
+        shop.look(&policy).decision.kind,
+        DecisionKind::RequestApproval
+    );
+}
