@@ -189,7 +189,7 @@ async fn evict(
         Ok(Err(error)) => Some(error),
         Err(_) => None,
     };
-    if let Some(outcome) = error.as_ref().and_then(|e| classify(e)) {
+    if let Some(outcome) = error.as_ref().and_then(classify) {
         return Ok(outcome);
     }
     // Perhaps applied, the answer lost (faults.md, row 5): the pod itself tells. Never a second try.

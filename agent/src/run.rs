@@ -93,12 +93,9 @@ pub async fn run(config: kube::Config, args: RunArgs) -> anyhow::Result<u8> {
         move |w| queue.queue.wake(w),
     );
     tasks.spawn(async move {
-        Lost(format!(
-            "{}",
-            watching
-                .await
-                .map_or_else(|e| e.to_string(), |never| match never {})
-        ))
+        match watching.await {
+            Err(lost) => Lost(lost.to_string()),
+        }
     });
     if stop
         .run_until_cancelled(remember(&granted, &ctx, &health))

@@ -1,4 +1,5 @@
 //! The ladder and the life of an incident, rung by rung.
+#![expect(clippy::expect_used, reason = "tests")]
 
 mod support;
 
