@@ -1,12 +1,43 @@
 # The usual steps, each one command. `make help` lists them.
 CARGO ?= cargo
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/podmender
+# Compiled dependencies outlive a checkout; what we build ourselves stays in target/.
+export CARGO_BUILD_BUILD_DIR ?= $(CACHE)/build
+DENY_VERSION = 0.20.2
+DENY = $(CACHE)/cargo/bin/cargo-deny
 SCENARIOS = $(CARGO) run --quiet -p scenarios --
 
 .DEFAULT_GOAL := help
-.PHONY: help tools image cluster-up cluster-down cluster-status cluster-selftest
+.PHONY: help test prepare check unit charts scenarios tools image cluster-up cluster-down cluster-status cluster-selftest
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
+
+test: prepare check unit charts scenarios ## Everything that proves the project, from formatting to scenarios on real pods
+
+prepare: ## Install what the tests need (Debian or Ubuntu as root), or name it
+	@scenarios/prepare.sh
+
+check: $(DENY) ## Formatting, lints, each crate alone, licences and sources of dependencies
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	# Alone, a crate shows what it takes from the others by accident (the TLS provider, say).
+	$(CARGO) check --locked --quiet -p podmender-policy
+	$(CARGO) check --locked --quiet -p podmender
+	$(DENY) --log-level error check bans licenses sources
+
+$(DENY):
+	@echo "building cargo-deny $(DENY_VERSION), once (about 4 minutes)"
+	CARGO_BUILD_BUILD_DIR= $(CARGO) install --quiet --locked --root $(CACHE)/cargo --version $(DENY_VERSION) cargo-deny
+
+unit: ## Rules, properties, simulator, mocked wire
+	$(CARGO) test --locked --workspace
+
+charts: ## Charts: lint, unit tests, generated files, workflows
+	charts/check.sh "$$($(SCENARIOS) tools chart)"
+
+scenarios: ## Chaos scenarios on real pods, with the shipped image under the shipped chart
+	$(SCENARIOS) test
 
 tools: ## Build the pinned Go tools into the user's cache
 	$(SCENARIOS) tools
