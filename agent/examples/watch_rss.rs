@@ -47,21 +47,28 @@ async fn main() {
     watches.set_namespaces(namespaces.clone());
     let watcher = tokio::spawn(run);
     println!("idle: {}", memory());
-    while !world.lock().synced() {
+    while world.lock().watch_states().is_empty() || !world.lock().synced() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     println!("synced after {:?}: {}", start.elapsed(), memory());
     for _ in 0.. {
         let before = cpu();
         tokio::time::sleep(Duration::from_secs(10)).await;
-        let states = world.lock().watch_states();
+        let (states, counts, suspects) = {
+            let world = world.lock();
+            (
+                world.watch_states(),
+                world.failing(&namespaces),
+                world.suspects(),
+            )
+        };
         println!(
             "{:?} cpu {:.2} % {} wakes {} suspects {} stale {} relists {}",
-            world.lock().failing(&namespaces),
+            counts,
             (cpu() - before) / 10.0,
             memory(),
             wakes.load(Relaxed),
-            world.lock().suspects().len(),
+            suspects.len(),
             states.iter().filter(|w| !w.fresh()).count(),
             states
                 .iter()

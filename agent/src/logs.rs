@@ -1,12 +1,21 @@
-//! The log of one container: the last lines, at most 64 KiB and 5 s, never more than that in memory.
+//! The log of one container: its end, at most 64 KiB and 5 s, never more than that in memory.
 
-use kube::Client;
-use std::time::Duration;
+use futures::{AsyncBufRead, AsyncBufReadExt};
+use k8s_openapi::api::core::v1::Pod;
+use kube::{Api, Client, api::LogParams};
+use std::{pin::pin, time::Duration};
+use tokio::time::{Instant, timeout_at};
 
-/// At most this much of a log is kept (fault 74).
+/// At most this much of a log is kept: the last of it (fault 74).
 pub const MAX_BYTES: usize = 64 * 1024;
 /// A log that does not arrive within this time is left out (fault 75).
 pub const DEADLINE: Duration = Duration::from_secs(5);
+
+/// How many lines are asked for. The kubelet counts lines of at most 16 KiB each (the CRI splits longer ones).
+const LINES: i64 = 200;
+/// The API server ends the answer here. `limitBytes` keeps the first bytes of the tail, while the last are what tells why a
+/// container ended: so it is far above [`MAX_BYTES`], and the end is kept on this side.
+const LIMIT: i64 = 4 << 20;
 
 /// Which log of a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,12 +49,12 @@ pub enum NoLog {
     Refused(u16),
 }
 
-/// Reads the end of a log: lossy UTF-8, cut at [`MAX_BYTES`] and [`DEADLINE`] (what arrived by then is kept).
+/// Reads the end of a log: lossy UTF-8, the last [`MAX_BYTES`], what arrived within [`DEADLINE`]. Empty if nothing was written.
 ///
-/// Needs `get` on `pods/log`. Safe to drop at any await point.
+/// Needs `get` on `pods/log`. Safe to drop at any await point: that ends the request.
 ///
 /// # Errors
-/// [`NoLog`] if there is nothing at all.
+/// [`NoLog`] if there is nothing to read.
 pub async fn tail(
     client: &Client,
     namespace: &str,
@@ -53,6 +62,157 @@ pub async fn tail(
     container: &str,
     run: Run,
 ) -> Result<String, NoLog> {
-    let _ = (client, namespace, pod, container, run);
-    Err(NoLog::Unreachable)
+    let deadline = Instant::now() + DEADLINE;
+    let params = LogParams {
+        container: Some(container.to_owned()),
+        previous: run == Run::Previous,
+        tail_lines: Some(LINES),
+        limit_bytes: Some(LIMIT),
+        ..LogParams::default()
+    };
+    let api = Api::<Pod>::namespaced(client.clone(), namespace);
+    let answer = timeout_at(deadline, api.log_stream(pod, &params)).await;
+    let body = answer
+        .map_err(|_| NoLog::Unreachable)?
+        .map_err(|e| reason(&e))?;
+    let mut end = End::default();
+    let whole = timeout_at(deadline, read(body, &mut end)).await;
+    if end.bytes.is_empty() && !matches!(whole, Ok(Ok(()))) {
+        return Err(NoLog::Unreachable);
+    }
+    let text = end.text();
+    // The kubelet says so in the body of a 200 (pkg/kubelet/kuberuntime/kuberuntime_container.go, GetContainerLogs).
+    let lost = [
+        "unable to retrieve container logs for ",
+        "failed to try resolving symlinks",
+    ];
+    if lost.iter().any(|l| text.starts_with(l)) {
+        return Err(NoLog::NoPrevious);
+    }
+    Ok(text)
+}
+
+async fn read(body: impl AsyncBufRead, end: &mut End) -> std::io::Result<()> {
+    let mut body = pin!(body);
+    loop {
+        let chunk = body.fill_buf().await?;
+        if chunk.is_empty() {
+            return Ok(());
+        }
+        end.push(chunk);
+        let read = chunk.len();
+        body.as_mut().consume(read);
+    }
+}
+
+/// The last bytes of what is pushed.
+#[derive(Default)]
+struct End {
+    bytes: Vec<u8>,
+    cut: bool,
+}
+
+impl End {
+    fn push(&mut self, chunk: &[u8]) {
+        for piece in chunk.chunks(MAX_BYTES) {
+            let surplus = (self.bytes.len() + piece.len()).saturating_sub(MAX_BYTES);
+            self.bytes.drain(..surplus);
+            self.cut |= surplus > 0;
+            self.bytes.extend_from_slice(piece);
+        }
+    }
+
+    /// As text; a first line that was cut is left out if another follows.
+    fn text(&self) -> String {
+        let newline = self.bytes.iter().position(|b| *b == b'\n');
+        let start = newline.filter(|at| self.cut && at + 1 < self.bytes.len());
+        String::from_utf8_lossy(&self.bytes[start.map_or(0, |at| at + 1)..]).into_owned()
+    }
+}
+
+/// The API server's answers (pkg/registry/core/pod/strategy.go, LogLocation; pkg/kubelet/kubelet_pods.go, validateContainerLogStatus).
+fn reason(error: &kube::Error) -> NoLog {
+    let kube::Error::Api(status) = error else {
+        return NoLog::Unreachable;
+    };
+    match status.code {
+        400 if status.message.contains("previous terminated container") => NoLog::NoPrevious,
+        400 if status.message.contains("waiting to start")
+            || status.message.contains("is not available") =>
+        {
+            NoLog::NotStarted
+        }
+        403 => NoLog::Forbidden,
+        404 => NoLog::Gone,
+        500.. => NoLog::Unreachable,
+        code => NoLog::Refused(code),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::{Request, Response};
+    use kube::client::Body;
+
+    async fn answer(status: u16, body: Vec<u8>) -> Result<String, NoLog> {
+        let (service, mut handle) = tower_test::mock::pair::<Request<Body>, Response<Body>>();
+        let server = async move {
+            let (request, send) = handle.next_request().await.expect("a request");
+            let query = request.uri().query().expect("a query").to_owned();
+            assert!(query.contains("tailLines=200") && query.contains("container=web"));
+            let response = Response::builder().status(status).body(Body::from(body));
+            send.send_response(response.expect("a response"));
+        };
+        let client = Client::new(service, "default");
+        tokio::join!(tail(&client, "shop", "web-1", "web", Run::Previous), server).0
+    }
+
+    fn refusal(code: u16, message: &str) -> Vec<u8> {
+        format!(r#"{{"kind":"Status","apiVersion":"v1","status":"Failure","message":"{message}","reason":"BadRequest","code":{code}}}"#).into()
+    }
+
+    #[tokio::test]
+    async fn fault_74_the_end_of_a_huge_binary_log_is_kept() {
+        let mut raw = b"\xff\x00\x1b[31m".repeat(1_000_000);
+        raw.extend_from_slice(b"\nfatal: caf\xc3\xa9\n");
+        let text = answer(200, raw).await.expect("a log");
+        assert_eq!(text, "fatal: caf\u{e9}\n");
+        let text = answer(200, vec![b'x'; 1 << 20]).await.expect("a log");
+        assert_eq!(text.len(), MAX_BYTES);
+    }
+
+    #[tokio::test]
+    async fn fault_75_each_way_to_have_no_log_has_its_reason() {
+        let previous = refusal(
+            400,
+            r#"previous terminated container \"web\" in pod \"web-1\" not found"#,
+        );
+        assert_eq!(answer(400, previous).await, Err(NoLog::NoPrevious));
+        let creating = refusal(
+            400,
+            r#"container \"web\" in pod \"web-1\" is waiting to start: ContainerCreating"#,
+        );
+        assert_eq!(answer(400, creating).await, Err(NoLog::NotStarted));
+        assert_eq!(answer(404, refusal(404, "x")).await, Err(NoLog::Gone));
+        assert_eq!(answer(403, refusal(403, "x")).await, Err(NoLog::Forbidden));
+        let dial = refusal(
+            500,
+            "Get https://10.0.0.1:10250: dial tcp: connection refused",
+        );
+        assert_eq!(answer(500, dial).await, Err(NoLog::Unreachable));
+        let lost = b"unable to retrieve container logs for containerd://0a1b".to_vec();
+        assert_eq!(answer(200, lost).await, Err(NoLog::NoPrevious));
+        assert_eq!(answer(200, Vec::new()).await, Ok(String::new()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn fault_75_a_node_that_does_not_answer_costs_five_seconds() {
+        let (service, _handle) = tower_test::mock::pair::<Request<Body>, Response<Body>>();
+        let client = Client::new(service, "default");
+        let start = Instant::now();
+        let log = tail(&client, "shop", "web-1", "web", Run::Current).await;
+        assert_eq!(log, Err(NoLog::Unreachable));
+        assert_eq!(start.elapsed(), DEADLINE);
+    }
 }

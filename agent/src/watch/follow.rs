@@ -320,7 +320,9 @@ pub(super) async fn follow_namespace(
     loop {
         let delay = match api.get(namespace.as_str()).await {
             Ok(Decoded::Fine(object)) => {
-                life.listed();
+                if !life.synced() {
+                    life.listed();
+                }
                 ground.change(&namespace, |space, _| space.put_namespace(&object.metadata));
                 let busy = ground.world.lock().busy(&namespace);
                 Duration::from_secs(if busy { 4 } else { 30 })

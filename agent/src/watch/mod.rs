@@ -24,6 +24,8 @@ mod shape;
 mod slim;
 mod space;
 mod tap;
+#[cfg(test)]
+mod tests;
 mod uid;
 mod watches;
 mod world;
