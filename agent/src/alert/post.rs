@@ -1,7 +1,7 @@
 //! One HTTP POST: real HTTP, no redirects, a time limit, and errors that never hold the address.
 
 use reqwest::{Client, StatusCode, Url, header, redirect::Policy};
-use std::{error::Error as _, sync::OnceLock, time::Duration};
+use std::{sync::OnceLock, time::Duration};
 
 /// The whole exchange may take this long; a receiver that needs 2 s is slow, not dead.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -142,25 +142,18 @@ fn retry_after(headers: &header::HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
 }
 
-/// The error with its causes, without the address.
+/// The error's cause, without the address.
 fn why(error: reqwest::Error) -> String {
     let error = error.without_url();
     if error.is_timeout() {
         return format!("no answer within {} s", TIMEOUT.as_secs());
     }
-    let mut last = error.to_string();
-    let mut text = last.clone();
-    let mut cause = error.source();
-    while let Some(e) = cause {
-        let next = e.to_string();
-        if !last.contains(&next) {
-            text.push_str(": ");
-            text.push_str(&next);
-        }
-        last = next;
-        cause = e.source();
+    // The innermost cause says most: "Connection refused", "UnknownIssuer".
+    let mut cause: &dyn std::error::Error = &error;
+    while let Some(next) = cause.source() {
+        cause = next;
     }
-    text
+    cause.to_string()
 }
 
 #[cfg(test)]

@@ -61,6 +61,7 @@ fn page(to: &mut dyn Write, incident: &Incident, now: Timestamp, colour: Colour)
         ("Policy", incident.spec.policy.to_string()),
     ]) {
         let label = format!("{label:<10}");
+        let text = wrapped(text).join("\n           ");
         writeln!(to, "{} {text}", colour.paint(Tone::Bold, &label))?;
     }
     section(to, colour, "What the cluster says", &evidence)?;
@@ -73,6 +74,25 @@ fn page(to: &mut dyn Write, incident: &Incident, now: Timestamp, colour: Colour)
     section(to, colour, "What was tried", &attempts)?;
     section(to, colour, "Timeline", &timeline(incident, now))?;
     section(to, colour, "What you can do", &commands)
+}
+
+/// Lines that fit a terminal of 80 columns beside their label.
+fn wrapped(text: &str) -> Vec<String> {
+    const WIDTH: usize = 68;
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last().map_or(0, |line| line.chars().count());
+        if line > 0 && line + 1 + word.chars().count() > WIDTH {
+            lines.push(String::new());
+        }
+        if let Some(line) = lines.last_mut() {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines
 }
 
 fn section(to: &mut dyn Write, colour: Colour, heading: &str, lines: &[String]) -> io::Result<()> {
