@@ -20,7 +20,7 @@ const SINGLES: usize = 3;
 const SLIM_FROM: usize = 50;
 
 /// How fast a channel may go.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
     /// Messages that may go at once after a pause; then one per `period`.
     pub burst: NonZeroU32,
@@ -130,13 +130,10 @@ pub(crate) struct Lane {
 
 impl Lane {
     pub(crate) fn new(pace: Pace, clock: Uptime) -> Self {
-        let quota = Quota::with_period(pace.period)
-            .unwrap_or(Quota::per_second(NonZeroU32::MIN))
-            .allow_burst(pace.burst);
         Self {
             pace,
             clock,
-            limiter: RateLimiter::direct_with_clock(quota, clock),
+            limiter: limiter(pace, clock),
             pending: BTreeMap::new(),
             under_way: Vec::new(),
             told: BTreeMap::new(),
@@ -145,6 +142,14 @@ impl Lane {
             form: Form::Full,
             problem: None,
             misconfigured: false,
+        }
+    }
+
+    /// Changes the pace, if it is another one.
+    pub(crate) fn set_pace(&mut self, pace: Pace) {
+        if self.pace != pace {
+            self.pace = pace;
+            self.limiter = limiter(pace, self.clock);
         }
     }
 
@@ -282,6 +287,13 @@ impl Lane {
         self.problem = Some(problem);
         new
     }
+}
+
+fn limiter(pace: Pace, clock: Uptime) -> Limiter {
+    let quota = Quota::with_period(pace.period)
+        .unwrap_or(Quota::per_second(NonZeroU32::MIN))
+        .allow_burst(pace.burst);
+    RateLimiter::direct_with_clock(quota, clock)
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@
 
 use crate::{
     alert::{
-        address::Secrets,
-        channel::Channel,
+        address::{AddressError, Secrets},
+        channel::{self, Channel},
         digest::Digest,
         lane::{Form, Lane, Next, Pace, Uptime},
         notice::Notice,
@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use podmender_policy::{
     bounds::{Name, Text},
     incident::{Incident, IncidentId, Phase},
+    rules::Alerting,
     workload::WorkloadRef,
 };
 use std::{
@@ -73,8 +74,17 @@ pub struct Outbox {
 #[derive(Default)]
 struct State {
     /// By policy, as `incident.spec.policy` names it.
-    routes: BTreeMap<Name, Vec<Channel>>,
+    routes: BTreeMap<Name, Alerting>,
     lanes: BTreeMap<Channel, Lane>,
+}
+
+impl State {
+    fn channels(&self, policy: &Name) -> impl Iterator<Item = &Channel> {
+        self.routes
+            .get(policy)
+            .into_iter()
+            .flat_map(|alerting| &alerting.channels)
+    }
 }
 
 impl fmt::Debug for Outbox {
@@ -112,12 +122,21 @@ impl Outbox {
         }
     }
 
-    /// Sets the channels of a policy (none: its incidents are not told). What is pending for a channel that no policy
-    /// names any more is dropped.
-    pub fn set_channels(&self, policy: &Name, channels: Vec<Channel>) {
+    /// Sets where the incidents of a policy are told (no channels: nowhere). What is pending for a channel that no
+    /// policy names any more is dropped.
+    pub fn set_alerting(&self, policy: &Name, alerting: Alerting) {
         let mut state = self.state();
-        state.routes.insert(policy.clone(), channels);
+        state.routes.insert(policy.clone(), alerting);
         self.tidy(&mut state);
+    }
+
+    /// [`Outbox::set_alerting`] with one message a second.
+    pub fn set_channels(&self, policy: &Name, channels: Vec<Channel>) {
+        let alerting = Alerting {
+            channels,
+            min_interval: Duration::from_secs(1),
+        };
+        self.set_alerting(policy, alerting);
     }
 
     /// The policy is gone.
@@ -129,33 +148,44 @@ impl Outbox {
 
     fn tidy(&self, state: &mut State) {
         let State { routes, lanes } = state;
-        let named = |channel: &Channel| routes.values().flatten().any(|c| c == channel);
-        lanes.retain(|channel, _| named(channel));
-        for channel in routes.values().flatten() {
-            if !lanes.contains_key(channel) {
-                let mut lane = Lane::new((self.pace)(channel), self.clock);
-                if let Err(e) = channel
-                    .source()
-                    .and_then(|source| self.secrets.address(source))
-                {
-                    lane.give_up(problem(channel, &e));
-                }
-                lanes.insert(channel.clone(), lane);
+        // Two policies may name one channel: then the slower pace counts.
+        let mut named: BTreeMap<&Channel, Duration> = BTreeMap::new();
+        for alerting in routes.values() {
+            for channel in &alerting.channels {
+                let interval = named.entry(channel).or_default();
+                *interval = alerting.min_interval.max(*interval);
             }
         }
+        lanes.retain(|channel, _| named.contains_key(channel));
+        for (channel, interval) in named {
+            let mut pace = (self.pace)(channel);
+            pace.period = pace.period.max(interval);
+            let lane = lanes.entry(channel.clone()).or_insert_with(|| {
+                let mut lane = Lane::new(pace, self.clock);
+                if let Err(e) = self.address(channel) {
+                    lane.give_up(problem(channel, &e));
+                }
+                lane
+            });
+            lane.set_pace(pace);
+        }
         self.wake.notify_one();
+    }
+
+    fn address(&self, channel: &Channel) -> Result<reqwest::Url, AddressError> {
+        self.secrets.address(channel::source(channel)?)
     }
 
     /// Takes the newest state of an incident; it replaces what is pending of it. Never waits: call it on every pass.
     pub fn offer(&self, incident: &Incident) {
         let mut state = self.state();
         let State { routes, lanes } = &mut *state;
-        let Some(channels) = routes.get(&incident.spec.policy) else {
+        let Some(alerting) = routes.get(&incident.spec.policy) else {
             return;
         };
         let mut notice = None;
         let mut pending = false;
-        for channel in channels {
+        for channel in &alerting.channels {
             if let Some(lane) = lanes.get_mut(channel) {
                 let notice = notice.get_or_insert_with(|| Arc::new(Notice::of(incident)));
                 pending |= lane.offer(notice);
@@ -177,7 +207,7 @@ impl Outbox {
     #[must_use]
     pub fn problems(&self, policy: &Name) -> Vec<Text<256>> {
         let state = self.state();
-        let channels = state.routes.get(policy).into_iter().flatten();
+        let channels = state.channels(policy);
         channels
             .filter_map(|channel| state.lanes.get(channel)?.problem.clone())
             .collect()
@@ -221,10 +251,7 @@ impl Outbox {
             if matches!(next, Next::Idle | Next::At(_)) {
                 continue;
             }
-            match channel
-                .source()
-                .and_then(|source| self.secrets.address(source))
-            {
+            match self.address(channel) {
                 Ok(url) => {
                     let (body, about) = self.write(channel, lane.form, next);
                     lane.start(about);
@@ -234,7 +261,7 @@ impl Outbox {
                 }
                 Err(e) => {
                     self.metrics
-                        .alerted(channel.kind(), AlertResult::misconfigured);
+                        .alerted(channel::kind(channel), AlertResult::misconfigured);
                     problems |= lane.give_up(problem(channel, &e));
                     if let Next::At(at) = lane.next() {
                         wake_at = wake_at.min(at);
@@ -284,7 +311,7 @@ impl Outbox {
                 (outcome, changed, Vec::new())
             }
         };
-        self.metrics.alerted(channel.kind(), outcome);
+        self.metrics.alerted(channel::kind(channel), outcome);
         let told = everywhere(&state, told);
         drop(state);
         if changed {
@@ -304,7 +331,7 @@ impl Outbox {
 /// usable address does not count: it would keep everybody waiting for ever.)
 fn everywhere(state: &State, told: Vec<Arc<Notice>>) -> Vec<ToldNow> {
     let waits = |notice: &Notice| {
-        let channels = state.routes.get(&notice.policy).into_iter().flatten();
+        let channels = state.channels(&notice.policy);
         let mut lanes = channels.filter_map(|channel| state.lanes.get(channel));
         lanes.any(|lane| {
             !lane.misconfigured
@@ -340,13 +367,13 @@ fn fail(channel: &Channel, lane: &mut Lane, failure: Failure) -> (AlertResult, b
     };
     let changed = lane.failed(problem(channel, &says), wait);
     if changed {
-        tracing::warn!(channel = %channel, error = %says, "an alert did not arrive; it is kept and tried again");
+        tracing::warn!(channel = channel::shown(channel), error = %says, "an alert did not arrive; it is kept and tried again");
     }
     (result, changed)
 }
 
 fn problem(channel: &Channel, says: &impl fmt::Display) -> Text<256> {
-    Text::new(&format!("{channel}: {says}"))
+    Text::new(&format!("{}: {says}", channel::shown(channel)))
 }
 
 #[cfg(test)]

@@ -96,7 +96,11 @@ fn outbox(channels: Vec<Channel>) -> Outbox {
         retry_max: Duration::from_millis(40),
         ..Pace::with_burst(NonZeroU32::MIN)
     };
-    outbox.set_channels(&"podmender/shop".into(), channels);
+    let alerting = Alerting {
+        channels,
+        min_interval: Duration::ZERO,
+    };
+    outbox.set_alerting(&"podmender/shop".into(), alerting);
     outbox
 }
 

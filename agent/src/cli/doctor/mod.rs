@@ -1,6 +1,7 @@
 //! `podmender doctor`: is the agent set up so that it can work? Every finding says what to fix.
 
 mod cluster;
+mod policies;
 mod rights;
 
 use crate::{
@@ -44,14 +45,19 @@ pub async fn run(global: &Global, args: &DoctorArgs) -> anyhow::Result<u8> {
     let objects = cluster::kinds(&cluster).await;
     let known = matches!(objects, Finding::Good(_));
     report.say(objects)?;
-    let namespaces: BTreeSet<String> = args.namespaces.iter().cloned().collect();
-    if namespaces.is_empty() {
-        report.say(Finding::Note(
-            "no namespace to look after: name them with --namespaces, or in the chart's rbac.namespaces".into(),
-        ))?;
-    }
     if known {
+        let found = policies::all(&cluster, args).await?;
+        let mut namespaces: BTreeSet<String> = args.namespaces.iter().cloned().collect();
+        if namespaces.is_empty() {
+            namespaces = policies::named(&found);
+        }
+        if namespaces.is_empty() {
+            report.say(Finding::Note(
+                "no namespace to look after: name them with --namespaces, or in the chart's rbac.namespaces".into(),
+            ))?;
+        }
         rights::check(&cluster, args, &namespaces, &mut report).await?;
+        policies::check(&found, args, &namespaces, &mut report).await?;
     }
     report.end()
 }

@@ -1,0 +1,177 @@
+//! Are the policies valid, and can their channels be reached?
+
+use super::{Finding, Report};
+use crate::{
+    alert::{
+        Secrets,
+        channel::{self, Channel},
+        payload,
+        post::{Failure, Post},
+        slack,
+    },
+    api::AgentPolicy,
+    args::DoctorArgs,
+    cli::connect::Cluster,
+};
+use kube::{Api, Error, ResourceExt, api::ListParams};
+use podmender_policy::{
+    bounds::Name,
+    rules::{Ground, Policy},
+};
+use std::collections::BTreeSet;
+
+/// Every policy of the agent's namespace and of those that it looks after.
+///
+/// # Errors
+/// The API server refuses in a way that no permission explains.
+pub(super) async fn all(cluster: &Cluster, args: &DoctorArgs) -> anyhow::Result<Vec<AgentPolicy>> {
+    let places: BTreeSet<&String> = args
+        .namespaces
+        .iter()
+        .chain([&args.own_namespace])
+        .collect();
+    let mut found = Vec::new();
+    for namespace in places {
+        let api: Api<AgentPolicy> = Api::namespaced(cluster.client.clone(), namespace);
+        match api.list(&ListParams::default()).await {
+            Ok(list) => found.extend(list.items),
+            // That a right is missing is said by the check of the rights.
+            Err(Error::Api(status)) if status.code == 403 => {}
+            Err(e) => {
+                return Err(cluster.explain(&format!("list policies in namespace {namespace}"), e));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The namespaces that the policies name, for an agent that was told of none.
+pub(super) fn named(policies: &[AgentPolicy]) -> BTreeSet<String> {
+    let scopes = policies
+        .iter()
+        .flat_map(|p| p.spec.0.scope.namespaces.iter());
+    scopes.cloned().collect()
+}
+
+/// Checks each policy and, where Secrets can be read, each channel.
+pub(super) async fn check(
+    policies: &[AgentPolicy],
+    args: &DoctorArgs,
+    namespaces: &BTreeSet<String>,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    if policies.is_empty() {
+        report.say(Finding::Bad(
+            "policies: there is none, so nothing is looked after".into(),
+            format!("apply an AgentPolicy in namespace {}", args.own_namespace),
+        ))?;
+    }
+    let ground = Ground {
+        own: Name::new(&args.own_namespace),
+        granted: namespaces.iter().map(|n| Name::new(n)).collect(),
+    };
+    let mut channels = BTreeSet::new();
+    for object in policies {
+        let (name, home) = (object.name_any(), object.namespace().unwrap_or_default());
+        match Policy::parse(&name, &home, &object.spec.0, &ground) {
+            Err(problems) => {
+                for p in &problems.0 {
+                    report.say(Finding::Bad(
+                        format!("policy {home}/{name}: {}: {}", p.path, p.what),
+                        p.fix.clone(),
+                    ))?;
+                }
+            }
+            Ok(parsed) => {
+                let level = format!("{:?}", parsed.policy.level).to_lowercase();
+                report.say(Finding::Good(format!(
+                    "policy {home}/{name}: valid, level {level}"
+                )))?;
+                let warnings = parsed.warnings.iter().map(ToString::to_string);
+                for note in parsed.left_out.into_iter().chain(warnings) {
+                    report.say(Finding::Note(format!("policy {home}/{name}: {note}")))?;
+                }
+                if parsed.policy.paused {
+                    report.say(Finding::Note(format!(
+                        "policy {home}/{name}: paused, so nothing is done (spec.autonomy.paused)"
+                    )))?;
+                }
+                channels.extend(parsed.policy.alerting.channels);
+            }
+        }
+    }
+    check_channels(&channels, args, report).await
+}
+
+async fn check_channels(
+    channels: &BTreeSet<Channel>,
+    args: &DoctorArgs,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    if channels.is_empty() {
+        report.say(Finding::Note(
+            "alerts: no valid policy names a channel, so nobody is told".into(),
+        ))?;
+    }
+    let secrets = Secrets::new(args.secrets_dir.clone());
+    let post = Post::default();
+    for channel in channels {
+        let named = matches!(channel::source(channel), Ok(channel::Source::Named(_)));
+        if named && !args.secrets_dir.is_dir() {
+            report.say(Finding::Note(format!(
+                "alerts to {}: the Secret is mounted in the cluster only; `helm test podmender` checks it there",
+                channel::shown(channel)
+            )))?;
+            continue;
+        }
+        report.say(check_channel(channel, &secrets, &post, args).await)?;
+    }
+    Ok(())
+}
+
+async fn check_channel(
+    channel: &Channel,
+    secrets: &Secrets,
+    post: &Post,
+    args: &DoctorArgs,
+) -> Finding {
+    let shown = channel::shown(channel);
+    let url = match channel::source(channel).and_then(|source| secrets.address(source)) {
+        Ok(url) => url,
+        Err(e) => {
+            return Finding::Bad(
+                format!("alerts to {shown}: nothing can be sent"),
+                e.to_string(),
+            );
+        }
+    };
+    if !args.send_test {
+        return Finding::Good(format!(
+            "alerts to {shown}: the address is well-formed (--send-test sends a message)"
+        ));
+    }
+    let body = match channel {
+        Channel::Webhook { .. } => payload::test(&args.own_namespace),
+        Channel::SlackWebhook { .. } | Channel::SlackApp { .. } => slack::test(&args.own_namespace),
+    };
+    match post.send(url, body).await {
+        Ok(()) => Finding::Good(format!("alerts to {shown}: a test message has arrived")),
+        Err(failure) => {
+            let (says, fix) = match failure {
+                Failure::Limited(_) => (
+                    "the receiver asks for patience".into(),
+                    "try again in a minute",
+                ),
+                Failure::Refused { says, .. } | Failure::Unfit(says) => (
+                    says,
+                    "make a new webhook, and put its address into the Secret",
+                ),
+                Failure::Unreachable(says) => (
+                    says,
+                    "check the address in the Secret, DNS, and the NetworkPolicy's egress",
+                ),
+            };
+            Finding::Bad(format!("alerts to {shown}: {says}"), fix.into())
+        }
+    }
+}
