@@ -68,13 +68,7 @@ impl Watches {
         impl Future<Output = Result<Infallible, WatchLost>> + Send,
     ) {
         let (tx, rx) = watch::channel(BTreeSet::new());
-        let ground = Arc::new(Ground {
-            client,
-            world,
-            clock,
-            wake: Box::new(wake),
-            pace: Arc::new(Pace::new()),
-        });
+        let ground = Ground::new(client, world, clock, wake);
         (Self(Arc::new(tx)), run(ground, rx))
     }
 
@@ -98,6 +92,21 @@ pub(super) struct Ground {
 }
 
 impl Ground {
+    pub(super) fn new(
+        client: Client,
+        world: Worlds,
+        clock: Clock,
+        wake: impl Fn(WorkloadRef) + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            client,
+            world,
+            clock,
+            wake: Box::new(wake),
+            pace: Arc::new(Pace::new()),
+        })
+    }
+
     /// Changes the records of a namespace under a short lock, then wakes whom that concerns.
     pub(super) fn change(&self, namespace: &Name, change: impl FnOnce(&mut Space, Timestamp)) {
         let now = (self.clock)();
