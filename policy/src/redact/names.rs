@@ -214,13 +214,27 @@ fn header(words: &[String]) -> Option<Kind> {
 
 /// A cheap look before any allocation: most words of a log are not telling.
 fn may_be(name: &str) -> bool {
-    const PARTS: [&str; 16] = [
-        "pass", "pwd", "pw", "secret", "token", "key", "cred", "auth", "cookie", "sig", "session",
-        "jwt", "otp", "sas", "hmac", "bearer",
-    ];
-    PARTS.iter().any(|part| {
-        let mut windows = name.as_bytes().windows(part.len());
-        windows.any(|w| w.eq_ignore_ascii_case(part.as_bytes()))
+    let bytes = name.as_bytes();
+    bytes.iter().enumerate().any(|(at, first)| {
+        let parts: &[&str] = match first.to_ascii_lowercase() {
+            b'p' => &["pass", "pwd", "pw"],
+            b's' => &["secret", "sig", "session", "sas"],
+            b't' => &["token"],
+            b'k' => &["key"],
+            b'c' => &["cred", "cookie"],
+            b'a' => &["auth"],
+            b'b' => &["bearer"],
+            b'h' => &["hmac"],
+            b'j' => &["jwt"],
+            b'o' => &["otp"],
+            _ => return false,
+        };
+        let rest = bytes.get(at..).unwrap_or_default();
+        let begins = |part: &&str| {
+            let head = rest.get(..part.len());
+            head.is_some_and(|h| h.eq_ignore_ascii_case(part.as_bytes()))
+        };
+        parts.iter().any(begins)
     })
 }
 

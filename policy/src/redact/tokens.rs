@@ -127,6 +127,26 @@ const FAMILIES: &[Family] = &[
     ("frameio-token", &["fio-u-"], Set::Url, 50),
 ];
 
+/// For each first byte, which families have a prefix that begins with it, as bits.
+static BY_FIRST: [u128; 128] = by_first();
+
+const fn by_first() -> [u128; 128] {
+    // Checked when this is compiled: a family beyond the bits would never be found.
+    assert!(FAMILIES.len() <= 128);
+    let mut masks = [0u128; 128];
+    let mut family = 0;
+    while family < FAMILIES.len() {
+        let prefixes = FAMILIES[family].1;
+        let mut i = 0;
+        while i < prefixes.len() {
+            masks[prefixes[i].as_bytes()[0] as usize] |= 1 << family;
+            i += 1;
+        }
+        family += 1;
+    }
+    masks
+}
+
 pub(super) fn find(text: &str, spans: &mut Vec<Span>) {
     let bytes = text.as_bytes();
     let mut at = 0;
@@ -157,19 +177,25 @@ fn begins(bytes: &[u8], at: usize) -> bool {
 
 fn known(text: &str, at: usize) -> Option<Span> {
     let rest = text.get(at..)?;
-    let first = rest.as_bytes().first()?;
-    FAMILIES.iter().find_map(|(class, prefixes, set, least)| {
-        let fits = |p: &&&str| p.as_bytes().first() == Some(first) && rest.starts_with(**p);
-        let prefix = prefixes.iter().find(fits)?;
+    let mut families = *BY_FIRST.get(usize::from(*rest.as_bytes().first()?))?;
+    while families != 0 {
+        let (class, prefixes, set, least) = FAMILIES.get(families.trailing_zeros() as usize)?;
+        families &= families - 1;
+        let Some(prefix) = prefixes.iter().find(|p| rest.starts_with(**p)) else {
+            continue;
+        };
         let body = at + prefix.len();
         let end = body + run(text, body, *set);
         let long = end - body >= *least || (end - at >= CUT && is_cut_at(text, end));
-        (long && whole(text, end, *set)).then_some(Span {
-            start: at,
-            end,
-            class,
-        })
-    })
+        if long && whole(text, end, *set) {
+            return Some(Span {
+                start: at,
+                end,
+                class,
+            });
+        }
+    }
+    None
 }
 
 /// A hex or upper-case token ends where its alphabet does: `SK` and 40 hex digits, then more letters, is a name.
