@@ -216,7 +216,7 @@ pub(crate) fn gates(policy: &Policy, seen: &Observation, now: Timestamp) -> Opti
     if !policy.namespaces.contains(&seen.workload.id.namespace) {
         return Some(Ruling::hold(Reason::OutOfScope, None));
     }
-    if seen.freshness == Freshness::Stale {
+    if seen.freshness != Freshness::Fresh {
         return Some(Ruling::hold(Reason::WatchStale, None));
     }
     match seen.workload.presence {

@@ -138,8 +138,10 @@ pub struct Replicas {
 pub enum Freshness {
     /// Every watch that this observation rests on gave a sign of life within 60 s.
     Fresh,
-    /// At least one did not: nothing may be done.
+    /// At least one did not: nothing may be done, and nothing that is missing counts as gone.
     Stale,
+    /// The first complete list is not in yet: what is known may be a part, and nothing follows from it.
+    Starting,
 }
 
 /// Whether the slower evidence is in.

@@ -8,7 +8,7 @@ use crate::{
     diagnose::{Diagnosis, Finding, diagnose},
     incident::{Attempt, CROWDED_TIMELINE, Incident, MAX_ATTEMPTS, Phase, short_hash},
     ledger::{Ledger, Spend},
-    observation::{Consent, Leaving, Observation, Presence, RolloutState},
+    observation::{Consent, Freshness, Leaving, Observation, Presence, RolloutState},
     remedy::{Act, ActionId, Effect, Outcome},
     rules::Policy,
     verify::{self, Health, Verdict, after, health_after, is_well, lasted},
@@ -38,6 +38,8 @@ pub struct Plan {
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// An escalated incident waits for a person: look seldom.
 const LOOK_SELDOM: Duration = Duration::from_secs(30);
+/// How soon to look again while the first lists are still coming in.
+const STARTING: Duration = Duration::from_secs(1);
 /// An intent that is older than this is not carried out after a restart of the agent (faults.md, row 29).
 const INTENT_VALID: Duration = Duration::from_secs(60);
 
@@ -52,6 +54,12 @@ pub fn plan(
     seen: &Observation,
     now: Timestamp,
 ) -> Plan {
+    if seen.freshness == Freshness::Starting {
+        return Plan {
+            wake_at: Some(after(now, STARTING)),
+            ..Plan::nothing(incident)
+        };
+    }
     let finding = diagnose(seen, now);
     let mut facts = Vec::new();
     let incident = match (incident, &finding) {
@@ -136,6 +144,9 @@ impl Pass<'_> {
             self.incident.update(&finding, self.seen, &mut self.facts);
             self.finding = Some(finding);
         }
+        if self.seen.freshness == Freshness::Stale {
+            return self.blind();
+        }
         if let Some(plan) = self.settle() {
             return plan;
         }
@@ -156,6 +167,18 @@ impl Pass<'_> {
         match self.finding.take() {
             Some(finding) => self.failing(&finding),
             None => self.calm(),
+        }
+    }
+
+    /// What is known may be old: what is missing is not gone, what is quiet is not well, and nothing is judged or done.
+    fn blind(mut self) -> Plan {
+        match self.incident.status.phase {
+            Phase::Detected => self.hold(Reason::WatchStale, None),
+            Phase::AwaitingApproval
+            | Phase::Remediating
+            | Phase::Verifying
+            | Phase::Escalated
+            | Phase::Resolved => self.keep(None),
         }
     }
 

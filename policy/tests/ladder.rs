@@ -484,3 +484,25 @@ fn supervised_restarts_by_itself_but_asks_for_stateful_sets() {
         DecisionKind::RequestApproval
     );
 }
+
+#[test]
+fn a_restarted_agent_that_has_not_listed_yet_closes_nothing() {
+    let (mut shop, policy) = (Shop::new().crash_loop(), autonomous());
+    shop.pass(&policy);
+    let before = shop.incident.clone();
+    for freshness in [Freshness::Starting, Freshness::Stale] {
+        shop.freshness = freshness;
+        let mut seen = shop.observe();
+        seen.workload.presence = podmender_policy::observation::Presence::Gone;
+        seen.suspects.clear();
+        seen.pod_uids.clear();
+        seen.replicas = Default::default();
+        let plan =
+            podmender_policy::plan::plan(&policy, &shop.ledger, before.clone(), &seen, shop.now);
+        assert_eq!(
+            plan.incident, before,
+            "{freshness:?}: an empty world is not a world without the workload"
+        );
+        assert!(plan.act.is_none() && plan.facts.is_empty() && plan.wake_at.is_some());
+    }
+}

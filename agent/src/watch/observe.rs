@@ -3,6 +3,7 @@
 use super::{
     budget, consent,
     facts::Facts,
+    life::Life,
     owners::{Key, Node},
     record::Pod,
     space::Space,
@@ -44,7 +45,7 @@ pub(super) fn unknown(id: &WorkloadRef) -> Seen {
         pod_uids: Vec::new(),
         replicas: Replicas::default(),
         disruption: Disruption::Allowed,
-        freshness: Freshness::Stale,
+        freshness: Freshness::Starting,
     }
 }
 
@@ -209,6 +210,10 @@ impl<'a> View<'a> {
     }
 
     fn freshness(&self, space: &Space) -> Freshness {
+        let waits = |life: &Life| !life.synced() && !life.troubled();
+        if space.lives.all().any(|(_, life)| waits(life)) {
+            return Freshness::Starting;
+        }
         let fresh = space.lives.all().all(|(_, life)| life.fresh());
         if fresh && self.pods.iter().all(|(_, p)| !p.blind) {
             Freshness::Fresh
