@@ -14,6 +14,7 @@ use crate::{
 use podmender_policy::{
     audit::Fact,
     decide::{DecisionKind, Reason},
+    diagnose::Standing,
     incident::{Incident, Phase},
     observation::Observation,
     plan::{Plan, plan},
@@ -119,6 +120,9 @@ fn count(fact: &Fact, turn: &Turn, incident: &Incident, ctx: &Context) {
 
 /// Asks for the log that explains it, and lets people know: at once, or when that log is in.
 fn tell(plan: &Plan, incident: &Incident, seen: &Observation, ctx: &Context) {
+    if incident.status.standing == Standing::Suspected {
+        return; // nothing has failed yet, and most of these pass
+    }
     let first = incident.status.told.is_none() && incident.status.phase != Phase::Resolved;
     let storm = plan.decision.kind == DecisionKind::Hold && plan.decision.reason == Reason::Storm;
     if first

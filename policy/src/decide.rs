@@ -1,7 +1,7 @@
 //! The ladder, first match wins: paused, frozen, out of scope, storm, budget, cooldown, approval, remediate.
 
 use crate::{
-    diagnose::Diagnosis,
+    diagnose::{Diagnosis, Standing},
     ledger::Ledger,
     observation::{
         Consent, Disruption, EvidenceState, Freshness, Observation, Presence, RolloutState,
@@ -173,6 +173,9 @@ pub fn decide(
     }
     if failed >= 2 {
         return Ruling::escalate(Reason::VerifyFailed);
+    }
+    if diagnosis.standing == Standing::Suspected {
+        return Ruling::hold(Reason::TooFewOccurrences, None);
     }
     let effect = match remedy::next(policy, diagnosis, seen, failed, now) {
         Step::Restart(effect) if policy.restart.enabled => effect,

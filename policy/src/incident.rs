@@ -5,7 +5,7 @@ use crate::{
     audit::{AuditRecord, Fact},
     bounds::{Message, Name, Text},
     decide::{Decision, DecisionKind, Reason},
-    diagnose::{Diagnosis, FailureKind, Finding},
+    diagnose::{Diagnosis, FailureKind, Finding, Standing},
     observation::{Observation, Replicas},
     redact::{RedactedEvidence, redact},
     remedy::{Act, ActionId, Effect, Outcome, Refusal},
@@ -131,6 +131,9 @@ pub struct IncidentStatus {
     pub phase: Phase,
     /// The newest diagnosis.
     pub diagnosis: Diagnosis,
+    /// Whether it has failed at any time, or only threatened to: what never failed is nobody's news.
+    #[serde(default)]
+    pub standing: Standing,
     /// The evidence, without secrets.
     pub evidence: RedactedEvidence,
     /// The last decision.
@@ -206,6 +209,7 @@ impl Incident {
             status: IncidentStatus {
                 phase: Phase::Detected,
                 diagnosis: d.clone(),
+                standing: d.standing,
                 evidence: redact(&finding.evidence),
                 decision: DecisionKind::Hold,
                 reason: Reason::EvidencePending,
@@ -239,6 +243,7 @@ impl Incident {
         if !(same && finding.evidence.lines.is_empty() && !status.evidence.lines.is_empty()) {
             status.evidence = redact(&finding.evidence);
         }
+        status.standing = status.standing.max(finding.diagnosis.standing);
         status.diagnosis = finding.diagnosis.clone();
         status.replicas = seen.replicas;
     }

@@ -5,7 +5,7 @@ use crate::{
     audit::Fact,
     bounds::Text,
     decide::{Consented, Decision, DecisionKind, Reason, Ruling, decide, gates},
-    diagnose::{Diagnosis, Finding, diagnose},
+    diagnose::{Diagnosis, Finding, diagnose, look_again},
     incident::{Attempt, CROWDED_TIMELINE, Incident, MAX_ATTEMPTS, Phase, short_hash},
     ledger::{Ledger, Spend},
     observation::{Consent, Freshness, Leaving, Observation, Presence, RolloutState},
@@ -562,7 +562,14 @@ impl Pass<'_> {
             act: None,
             spend: None,
             facts: std::mem::take(&mut self.facts),
-            wake_at: look.map(|l| until.map_or(l, |u| u.clamp(self.now, l))),
+            wake_at: look.map(|l| {
+                let lapse = look_again(self.seen, self.now);
+                until
+                    .into_iter()
+                    .chain(lapse)
+                    .fold(l, std::cmp::min)
+                    .max(self.now)
+            }),
         }
     }
 }

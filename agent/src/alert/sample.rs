@@ -39,6 +39,7 @@ pub(crate) fn incident(name: &str) -> Incident {
             policy: "podmender/shop".into(),
         },
         status: IncidentStatus {
+            standing: Default::default(),
             phase: Phase::Detected,
             diagnosis: diagnosis(name, first_seen),
             evidence: evidence(),
@@ -78,6 +79,7 @@ fn diagnosis(name: &str, since: Timestamp) -> Diagnosis {
         onset: Onset::AfterRunning,
         revision: None,
         missing: None,
+        standing: Default::default(),
     }
 }
 

@@ -68,6 +68,19 @@ pub enum MissingKind {
     Volume,
 }
 
+/// Whether what fails already shows in what the cluster does, or only threatens to.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+pub enum Standing {
+    /// A first sign: a Ready pod's readiness probe has failed, and the kubelet still counts up to its threshold. Recorded, not
+    /// told and not acted on: most pass.
+    Suspected,
+    /// It fails.
+    #[default]
+    Confirmed,
+}
+
 /// What is wrong: enums, numbers, ids and times only (invariant 3: no free text decides).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -107,6 +120,9 @@ pub struct Diagnosis {
     /// What is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<Missing>,
+    /// Whether it fails, or only threatens to.
+    #[serde(default)]
+    pub standing: Standing,
 }
 
 /// What a person needs to see to believe the diagnosis. Free text: shown, never decided from.
@@ -185,6 +201,7 @@ pub fn look_again(seen: &Observation, now: Timestamp) -> Option<Timestamp> {
 fn finding(sign: &Sign<'_>, pods_failing: u32, seen: &Observation) -> Finding {
     let c = sign.container;
     let diagnosis = Diagnosis {
+        standing: sign.standing,
         failure: sign.kind,
         container: c.map(|c| c.name.clone()),
         role: c.map(|c| c.role),

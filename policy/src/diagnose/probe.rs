@@ -1,7 +1,7 @@
 //! Failing probes: what the kubelet kills for liveness or startup, and what loses its readiness while it runs.
 
 use super::{
-    FailureKind,
+    FailureKind, Standing,
     crash::{self, Unrecovered, ending, unrecovered},
     sign::Sign,
 };
@@ -135,6 +135,26 @@ pub(super) fn readiness<'a>(pod: &'a PodSeen, c: &'a ContainerSeen) -> Option<Si
     }
     let lost_it = since.is_some_and(|s| s < unready);
     lost_it.then(|| Sign::new(kind, pod).of(c))
+}
+
+/// A Ready pod whose readiness probe has just failed: the kubelet counts up to its threshold (3 by default, 10 s apart).
+pub(super) fn unsteady<'a>(
+    pod: &'a PodSeen,
+    c: &'a ContainerSeen,
+    now: Timestamp,
+) -> Option<Sign<'a>> {
+    let (ContainerState::Running(since), Ready::Yes(ready)) = (&c.state, pod.ready) else {
+        return None;
+    };
+    let fits = |p: &ProbeFailure| {
+        let this_run = p.last >= ready && since.is_none_or(|s| p.last >= s);
+        let recent = recovers(p).is_none_or(|at| now < at);
+        p.probe == Probe::Readiness && this_run && recent
+    };
+    let failure = newest(pod, c, fits)?;
+    let mut sign = running(FailureKind::ReadinessProbeFailed, pod, c, failure);
+    sign.standing = Standing::Suspected;
+    Some(described(sign, failure))
 }
 
 fn running<'a>(

@@ -1,8 +1,8 @@
 //! One pod's clearest sign of failure: which container, why, since when. Pods that go away on purpose give none.
 
 use super::{
-    FailureFamily, FailureKind, Missing, command, config, crash, image, memory, probe, schedule,
-    volume,
+    FailureFamily, FailureKind, Missing, Standing, command, config, crash, image, memory, probe,
+    schedule, volume,
 };
 use crate::observation::{
     ContainerSeen, EventSeen, Leaving, PodPhase, PodSeen, ProbeFailure, Ready, Terminated,
@@ -22,6 +22,7 @@ pub(super) struct Sign<'a> {
     pub(super) since: Timestamp,
     pub(super) last: Timestamp,
     pub(super) missing: Option<Missing>,
+    pub(super) standing: Standing,
     /// In the words of the kubelet, the runtime or the scheduler.
     pub(super) message: &'a str,
     pub(super) event: Option<&'a EventSeen>,
@@ -41,6 +42,7 @@ impl<'a> Sign<'a> {
             since,
             last: since,
             missing: None,
+            standing: Standing::Confirmed,
             message: "",
             event: None,
         }
@@ -66,10 +68,11 @@ impl<'a> Sign<'a> {
         self
     }
 
-    /// What sorts signs: the most telling family, then the oldest, then by name. Total, so that pod order never matters.
-    pub(super) fn order(&self) -> (FailureFamily, Timestamp, &str, &str) {
+    /// What sorts signs: what fails before what only threatens to, the most telling family, then the oldest, then by name. Total, so that pod order never matters.
+    pub(super) fn order(&self) -> (bool, FailureFamily, Timestamp, &str, &str) {
         let container = self.container.map_or("", |c| c.name.as_str());
         (
+            self.standing == Standing::Suspected,
             self.kind.family(),
             self.since,
             self.pod.name.as_str(),
@@ -135,4 +138,5 @@ pub(super) fn of_container<'a>(
         .or_else(|| probe::liveness(pod, c, now))
         .or_else(|| crash::sign(pod, c, now))
         .or_else(|| probe::readiness(pod, c))
+        .or_else(|| probe::unsteady(pod, c, now))
 }

@@ -281,3 +281,31 @@ fn fault_97_init_names_the_init_container() {
     let again = make(init(running(3), 1, Some(error(1, 1, 2))));
     assert_eq!(named(again, 4), Some(FailureKind::Error));
 }
+
+#[test]
+fn a_first_failed_readiness_probe_is_suspected_and_lapses() {
+    let ready = |c: ContainerSeen| PodSeen {
+        ready: Ready::Yes(at(0)),
+        was_ready: true,
+        probes: vec![ProbeFailure {
+            container: c.name.clone(),
+            probe: Probe::Readiness,
+            message: "Readiness probe failed: HTTP probe failed with statuscode: 503".into(),
+            first: at(100),
+            last: at(100),
+            count: 1,
+            killed: false,
+        }],
+        ..pod("ready-1", vec![c])
+    };
+    let c = ContainerSeen {
+        ready: true,
+        started: true,
+        ..container(running(0))
+    };
+    let observed = seen(vec![ready(c)]);
+    let found = diagnose(&observed, at(101)).unwrap().diagnosis;
+    assert_eq!(found.failure, FailureKind::ReadinessProbeFailed);
+    assert_eq!(found.standing, Standing::Suspected);
+    assert_eq!(diagnose(&observed, at(131)), None, "it passed");
+}
