@@ -1,4 +1,13 @@
 //! The audit: one enum of every fact worth keeping, chained by hash so that an edit, a drop or a reorder shows.
+//!
+//! Records live in the timelines of incidents, in any order; the ledger holds the newest (head) and where to start
+//! (anchor). A chain shows that something was changed, not who did it; whoever may write incidents and the ledger could
+//! write a whole new chain, so `audit verify` prints the head, to be compared with one that was noted elsewhere
+//! (Crosby and Wallach 2009).
+
+mod verify;
+
+pub use verify::{Breach, Verified, verify};
 
 use crate::{
     approval::Answer,
@@ -13,6 +22,8 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
 
 /// A fact worth keeping.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -107,7 +118,11 @@ impl<'de> Deserialize<'de> for Fact {
 /// A SHA-256 in hex.
 pub type Hash = Text<64>;
 
-/// A fact in its place in the chain: `hash = SHA-256(prev ‖ canonical JSON of seq, at, incident and fact)`.
+/// What sets these hashes apart from any other use of SHA-256. A new form of the chain gets a new name.
+const DOMAIN: &str = "podmender.io/audit/v1";
+
+/// A fact in its place in the chain: `hash = SHA-256(domain, prev, canonical JSON of at, fact, incident and seq)`, each
+/// part ended by a line break, which none of them contains.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditRecord {
@@ -135,36 +150,86 @@ pub struct Head {
     pub hash: Hash,
 }
 
-/// The chain while it is written.
-#[derive(Clone, Debug)]
+/// The chain while records are added to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Chain {
     /// The newest record.
     pub head: Head,
 }
 
 impl Chain {
-    /// Puts `fact` behind the newest record.
+    /// Adds a fact behind the newest record. Nothing is stored by this.
     pub fn append(&mut self, at: Timestamp, incident: IncidentId, fact: Fact) -> AuditRecord {
-        use sha2::{Digest, Sha256};
-        let seq = self.head.seq + 1;
-        let prev = self.head.hash.clone();
-        let body = serde_json::json!({ "seq": seq, "at": at, "incident": incident, "fact": fact });
-        let digest = Sha256::new()
-            .chain_update(prev.as_str())
-            .chain_update(body.to_string())
-            .finalize();
-        let hash: String = digest.iter().map(|b| format!("{b:02x}")).collect();
-        self.head = Head {
-            seq,
-            hash: Text::from(hash),
-        };
-        AuditRecord {
-            seq,
+        let mut record = AuditRecord {
+            seq: self.head.seq.saturating_add(1),
             at,
             incident,
             fact,
-            prev,
-            hash: self.head.hash.clone(),
+            prev: self.head.hash.clone(),
+            hash: Hash::default(),
+        };
+        record.hash = record.digest();
+        self.head = Head {
+            seq: record.seq,
+            hash: record.hash.clone(),
+        };
+        record
+    }
+}
+
+impl AuditRecord {
+    /// The hash that this record must have.
+    #[must_use]
+    pub fn digest(&self) -> Hash {
+        let content = serde_json::json!({
+            "at": self.at, "fact": self.fact, "incident": self.incident, "seq": self.seq,
+        });
+        let mut text = String::new();
+        canonical(&content, &mut text);
+        let mut sha = Sha256::new();
+        for part in [DOMAIN, self.prev.as_str(), &text] {
+            sha.update(part);
+            sha.update("\n");
+        }
+        let mut hex = String::with_capacity(64);
+        for byte in sha.finalize() {
+            // Writing to a String cannot fail.
+            let _ = write!(hex, "{byte:02x}");
+        }
+        Hash::new(&hex)
+    }
+}
+
+/// JSON with sorted keys and without spaces: the same for the same value, whatever stored it in between. Facts hold no
+/// fractions, because the API server writes those in its own way.
+fn canonical(value: &Value, out: &mut String) {
+    match value {
+        Value::Object(object) => {
+            let mut keys: Vec<&String> = object.keys().collect();
+            keys.sort_unstable();
+            for (index, key) in keys.into_iter().enumerate() {
+                out.push(if index == 0 { '{' } else { ',' });
+                let _ = write!(out, "{}:", Value::from(key.as_str()));
+                canonical(&object[key], out);
+            }
+            out.push_str(if object.is_empty() { "{}" } else { "}" });
+        }
+        Value::Array(items) => {
+            out.push('[');
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    out.push(',');
+                }
+                canonical(item, out);
+            }
+            out.push(']');
+        }
+        // Strings are escaped the same way every time, and numbers are whole.
+        plain => {
+            let _ = write!(out, "{plain}");
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
