@@ -7,12 +7,13 @@ pub mod doctor;
 pub mod exit;
 pub mod incidents;
 pub mod out;
+pub mod policy;
 pub mod rbac;
 pub mod show;
 pub mod table;
 pub mod watch;
 
-use crate::args::{self, Command, Global};
+use crate::args::{self, Command, Global, PolicyCommand};
 use clap_complete::generate;
 use jiff::Timestamp;
 use podmender_policy::approval::Answer;
@@ -31,6 +32,9 @@ pub async fn run(global: Global, command: Command) -> anyhow::Result<u8> {
             generate(shell, &mut args::command(None), "podmender", &mut script);
             print(&script)
         }
+        Command::Policy {
+            what: PolicyCommand::Check { file },
+        } => policy::check(&file),
         Command::Crd => print(crd::render()?.as_bytes()),
         Command::Rbac(args) => print(rbac::render(&args)?.as_bytes()),
         Command::Doctor(args) => doctor::run(&global, &args).await,
