@@ -72,7 +72,7 @@ pub fn plan(
         (Some(i), Some(f))
             if f.diagnosis.last <= i.status.resolved_at.unwrap_or(Timestamp::MIN) =>
         {
-            return Plan::nothing(Some(i));
+            return Plan::quiet(Some(i), seen, now);
         }
         (_, Some(f))
             if seen.workload.consent != Consent::OptedOut
@@ -80,7 +80,7 @@ pub fn plan(
         {
             Incident::open(f, seen, &policy.key(), now, &mut facts)
         }
-        (other, _) => return Plan::nothing(other),
+        (other, _) => return Plan::quiet(other, seen, now),
     };
     Pass {
         policy,
@@ -115,6 +115,14 @@ pub fn conclude(
 }
 
 impl Plan {
+    /// Nothing fails yet; some things become failures by lasting (a pod that no node takes).
+    fn quiet(incident: Option<Incident>, seen: &Observation, now: Timestamp) -> Self {
+        Self {
+            wake_at: look_again(seen, now),
+            ..Self::nothing(incident)
+        }
+    }
+
     fn nothing(incident: Option<Incident>) -> Self {
         Self {
             incident,

@@ -6,6 +6,7 @@ use crate::{
     observation::{Leaving, Observation, RolloutState},
     remedy::{Effect, Outcome},
     rules::VerifyRules,
+    workload::WorkloadKind,
 };
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
@@ -38,8 +39,13 @@ pub enum Health {
 /// How the workload is when no act is to be judged.
 #[must_use]
 pub fn is_well(finding: Option<&Finding>, seen: &Observation) -> bool {
+    // The pods of a Job end; they are not there to be ready.
+    let ends = matches!(
+        seen.workload.id.kind,
+        WorkloadKind::Job | WorkloadKind::CronJob
+    );
     finding.is_none()
-        && seen.replicas.ready >= seen.replicas.desired
+        && (ends || seen.replicas.ready >= seen.replicas.desired)
         && !matches!(seen.workload.rollout.state, RolloutState::Progressing)
 }
 

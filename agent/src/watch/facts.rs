@@ -113,7 +113,14 @@ fn rollout(kind: WorkloadKind, meta: &ObjectMeta, spec: &Spec, status: &Status) 
     );
     let lags = status.observed_generation.unwrap_or(0) < meta.generation.unwrap_or(0);
     let wanted = i64::from(desired(kind, spec, status));
-    if !rolls {
+    if kind == WorkloadKind::Job
+        && status
+            .condition("Failed")
+            .is_some_and(|c| c.status == "True")
+    {
+        // It gave up (BackoffLimitExceeded, DeadlineExceeded).
+        RolloutState::Stuck
+    } else if !rolls {
         RolloutState::Unknown
     } else if spec.paused {
         RolloutState::Paused

@@ -1,7 +1,7 @@
 //! Events that matter, kept per pod or owner: one note for each Event object, so that the same Event three times, or an older
 //! state of it after a newer one, changes nothing (fault 19).
 
-use super::{record::version, slim::event::Event};
+use super::{record::version, seen, slim::event::Event};
 use jiff::{SignedDuration, Timestamp};
 use podmender_policy::{
     bounds::{Message, Name, Text},
@@ -66,7 +66,7 @@ impl Note {
             name: event.metadata.name.as_deref().unwrap_or_default().into(),
             version: version(event.metadata.resource_version.as_deref()),
             said,
-            message: Message::new(message),
+            message: seen::message(Some(message)),
             first: event.first().unwrap_or(last).min(last),
             last,
             count: event.times(),

@@ -122,10 +122,27 @@ impl<'a> View<'a> {
         }
     }
 
+    /// A CronJob does as its newest Job does.
+    fn state(&self, facts: Option<&Facts>) -> RolloutState {
+        let is_cron = self
+            .own
+            .is_some_and(|(_, n)| n.kind == WorkloadKind::CronJob);
+        let jobs = self
+            .members
+            .iter()
+            .filter(|n| is_cron && n.kind == WorkloadKind::Job);
+        let newest = jobs
+            .filter_map(|n| n.facts.as_deref())
+            .max_by_key(|f| f.created);
+        newest
+            .or(facts)
+            .map_or(RolloutState::Unknown, |f| f.rollout)
+    }
+
     /// A Deployment's newest revision is its ReplicaSet with the highest number (set by the Deployment controller), a StatefulSet
     /// names its own, a DaemonSet's is that of its youngest pod.
     fn rollout(&self, facts: Option<&Facts>) -> Rollout {
-        let state = facts.map_or(RolloutState::Unknown, |f| f.rollout);
+        let state = self.state(facts);
         let sets = self
             .members
             .iter()

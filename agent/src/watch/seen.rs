@@ -12,6 +12,7 @@ use podmender_policy::{
         ContainerRole, ContainerSeen, ContainerState, Leaving, PodPhase, PodSeen, Ready,
         RestartPolicy, Terminated, TerminatedReason, WaitingReason,
     },
+    redact,
 };
 
 /// A container that ended less than this long ago keeps its pod under observation although all is well again
@@ -126,7 +127,7 @@ fn been_ready(pod: &pod::Pod, ready: Ready) -> bool {
 fn unschedulable(pod: &pod::Pod) -> Option<Message> {
     let condition = pod.condition("PodScheduled")?;
     (condition.status == "False" && condition.reason.as_deref() == Some("Unschedulable"))
-        .then(|| Message::new(condition.message.as_deref().unwrap_or_default()))
+        .then(|| message(condition.message.as_deref()))
 }
 
 fn container(pod: &pod::Pod, part: &Part) -> ContainerSeen {
@@ -153,7 +154,7 @@ fn state(state: &pod::State) -> ContainerState {
     if let Some(waiting) = &state.waiting {
         return ContainerState::Waiting {
             reason: WaitingReason::parse(waiting.reason.as_deref().unwrap_or_default()),
-            message: Message::new(waiting.message.as_deref().unwrap_or_default()),
+            message: message(waiting.message.as_deref()),
         };
     }
     if let Some(ended) = &state.terminated {
@@ -169,7 +170,7 @@ fn terminated(raw: &pod::Terminated) -> Terminated {
     Terminated {
         reason: TerminatedReason::parse(raw.reason.as_deref().unwrap_or_default()),
         exit_code: i32::try_from(raw.exit_code).unwrap_or(i32::MAX),
-        message: Message::new(raw.message.as_deref().unwrap_or_default()),
+        message: message(raw.message.as_deref()),
         started: raw.started_at.as_ref().map(|t| t.0),
         finished: raw.finished_at.as_ref().map(|t| t.0),
     }
@@ -252,4 +253,9 @@ fn fails(container: &ContainerSeen, policy: RestartPolicy) -> bool {
         }
         ContainerState::Running(_) | ContainerState::Unknown => false,
     }
+}
+
+/// A message as it may be kept: without secrets, and only then cut (a secret that was cut in half is not recognised).
+pub(super) fn message(raw: Option<&str>) -> Message {
+    Message::new(&redact::raw(raw.unwrap_or_default()))
 }
