@@ -153,16 +153,8 @@ fn put_in_force(known: &BTreeMap<Key, Known>, watches: &Watches, ctx: &Context) 
             .collect(),
     );
     for policy in &policies {
-        ctx.alerts.set_channels(
-            &policy.key(),
-            policy
-                .alerting
-                .channels
-                .iter()
-                .cloned()
-                .map(interim)
-                .collect(),
-        );
+        ctx.alerts
+            .set_alerting(&policy.key(), policy.alerting.clone());
     }
     let open: Vec<_> = {
         let mut state = ctx.store.lock();
@@ -420,21 +412,4 @@ where
         all.push(stream.boxed());
     }
     all
-}
-
-fn interim(channel: podmender_policy::rules::Channel) -> crate::alert::Channel {
-    use crate::alert::{Channel as C, Source as S};
-    use podmender_policy::rules::{Channel, Source};
-    let source = |s: Source| match s {
-        Source::Literal(t) => S::Literal(t),
-        Source::Named(n) => S::Named(n),
-    };
-    match channel {
-        Channel::SlackWebhook { url } => C::SlackWebhook { url: source(url) },
-        Channel::SlackApp { channel, token } => C::SlackApp {
-            channel,
-            token: source(token),
-        },
-        Channel::Webhook { url } => C::Webhook { url: source(url) },
-    }
 }

@@ -130,15 +130,6 @@ impl Outbox {
         self.tidy(&mut state);
     }
 
-    /// [`Outbox::set_alerting`] with one message a second.
-    pub fn set_channels(&self, policy: &Name, channels: Vec<Channel>) {
-        let alerting = Alerting {
-            channels,
-            min_interval: Duration::from_secs(1),
-        };
-        self.set_alerting(policy, alerting);
-    }
-
     /// The policy is gone.
     pub fn forget_policy(&self, policy: &Name) {
         let mut state = self.state();

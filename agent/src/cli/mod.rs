@@ -1,6 +1,7 @@
 //! The commands that people type. Results go to stdout, everything else to stderr.
 
 pub mod answer;
+pub mod audit;
 pub mod connect;
 pub mod crd;
 pub mod doctor;
@@ -37,8 +38,10 @@ pub async fn run(global: Global, command: Command) -> anyhow::Result<u8> {
         } => policy::check(&file),
         Command::Crd => print(crd::render()?.as_bytes()),
         Command::Rbac(args) => print(rbac::render(&args)?.as_bytes()),
+        Command::Audit { what } => audit::run(&global, what).await,
         Command::Doctor(args) => doctor::run(&global, &args).await,
-        _ => anyhow::bail!("this command is not built yet"),
+        // The agent itself is started by `main`, with its own log and signals.
+        Command::Run(_) => anyhow::bail!("`run` is no command of the terminal"),
     }
 }
 

@@ -4,6 +4,8 @@ mod cluster;
 mod policies;
 mod rights;
 
+pub(crate) use policies::named;
+
 use crate::{
     args::{DoctorArgs, Global},
     cli::{

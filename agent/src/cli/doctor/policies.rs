@@ -46,7 +46,7 @@ pub(super) async fn all(cluster: &Cluster, args: &DoctorArgs) -> anyhow::Result<
 }
 
 /// The namespaces that the policies name, for an agent that was told of none.
-pub(super) fn named(policies: &[AgentPolicy]) -> BTreeSet<String> {
+pub(crate) fn named(policies: &[AgentPolicy]) -> BTreeSet<String> {
     let scopes = policies
         .iter()
         .flat_map(|p| p.spec.0.scope.namespaces.iter());
