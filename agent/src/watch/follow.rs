@@ -233,6 +233,12 @@ impl Backoff {
                 if again { self.step() } else { Duration::ZERO },
             );
         }
+        if let Error::WatchFailed(kube::Error::SerdeError(_)) = error {
+            // One line that is no watch event; the next one may be (fault 12).
+            life.quarantine();
+            warn!(%namespace, resource = resource.plural(), "set aside a line that cannot be decoded");
+            return (Again::Resume, Duration::ZERO);
+        }
         if matches!(code, 400 | 422) && matches!(error, Error::WatchStartFailed(_)) {
             return (Again::InPages, Duration::ZERO);
         }

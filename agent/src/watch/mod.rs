@@ -6,8 +6,7 @@
 //!
 //! RBAC, per scoped namespace: `list, watch` on every [`Resource`], and `get` on the namespace itself (for its annotations).
 //!
-//! Log targets that must stay at `error` or be off, because they can print a whole response body (fault K7):
-//! `kube_client::client`, `kube_runtime::watcher`, `hyper`, `hyper_util`, `rustls`, `tower`: see [`QUIET_TARGETS`].
+//! `telemetry` keeps the client library's own log off: it prints whole response bodies when it cannot decode them (fault K7).
 
 mod budget;
 pub(crate) mod consent;
@@ -27,22 +26,10 @@ mod tap;
 #[cfg(test)]
 mod tests;
 mod uid;
+mod wakes;
 mod watches;
 mod world;
 
 pub use life::{Resource, STALE_AFTER, WatchState, WatchTrouble};
 pub use watches::{Clock, WatchLost, Watches};
 pub use world::{Counts, Seen, World, Worlds};
-
-/// Log targets of the client library that the subscriber must silence below `error`.
-///
-/// `kube_client::client` logs the whole body at `warn` when it cannot be decoded (kube-client 5.0, `client/mod.rs`, `request`);
-/// `kube_runtime::watcher` warns at every 403, which this module reports itself, once per change.
-pub const QUIET_TARGETS: [&str; 6] = [
-    "kube_client",
-    "kube_runtime",
-    "hyper",
-    "hyper_util",
-    "rustls",
-    "tower",
-];

@@ -29,7 +29,8 @@ impl Worlds {
         Self(Arc::new(Mutex::new(world)))
     }
 
-    /// Locks it. A guard is not `Send`, so the compiler refuses to hold it across an `.await` in a spawned task.
+    /// Locks it. A guard is not `Send`, so the compiler refuses to hold it across an `.await` in a spawned task. Take one guard
+    /// for a statement: a second `lock()` in the arguments of the same call waits for the first for ever.
     pub fn lock(&self) -> MutexGuard<'_, World> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -157,7 +158,7 @@ impl World {
         states
     }
 
-    /// Whether every watch of every namespace has its first complete list.
+    /// Whether every watch of every namespace has its first complete list. True while no namespace is watched.
     #[must_use]
     pub fn synced(&self) -> bool {
         let mut lives = self.spaces.values().flat_map(|s| s.lives.all());

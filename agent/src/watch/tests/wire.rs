@@ -280,8 +280,13 @@ async fn fault_12_garbage_in_the_stream_is_set_aside_and_it_goes_on() {
         ]),
         _ => Answer::Silence,
     };
+    let start = Instant::now();
     let wire = Wire::run(serve, |w| w.pods() == 3).await;
-    assert_eq!(wire.state().quarantined, 1);
+    assert_eq!(wire.state().quarantined, 2);
+    assert!(
+        start.elapsed() < Duration::from_secs(1),
+        "nothing waits for it"
+    );
     assert_eq!(wire.queries().len(), 1, "the stream was kept");
 }
 
