@@ -1,8 +1,6 @@
 # The usual steps, each one command. `make help` lists them.
 CARGO ?= cargo
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/podmender
-# Compiled dependencies outlive a checkout; what we build ourselves stays in target/.
-export CARGO_BUILD_BUILD_DIR ?= $(CACHE)/build
 DENY_VERSION = 0.20.2
 DENY = $(CACHE)/cargo/bin/cargo-deny
 SCENARIOS = $(CARGO) run --quiet -p scenarios --
@@ -28,7 +26,7 @@ check: $(DENY) ## Formatting, lints, each crate alone, licences and sources of d
 
 $(DENY):
 	@echo "building cargo-deny $(DENY_VERSION), once (about 4 minutes)"
-	CARGO_BUILD_BUILD_DIR= $(CARGO) install --quiet --locked --root $(CACHE)/cargo --version $(DENY_VERSION) cargo-deny
+	$(CARGO) install --quiet --locked --root $(CACHE)/cargo --version $(DENY_VERSION) cargo-deny
 
 unit: ## Rules, properties, simulator, mocked wire
 	$(CARGO) test --locked --workspace
