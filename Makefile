@@ -6,10 +6,19 @@ DENY = $(CACHE)/cargo/bin/cargo-deny
 SCENARIOS = $(CARGO) run --quiet -p scenarios --
 
 .DEFAULT_GOAL := help
-.PHONY: help test prepare check unit charts scenarios tools image cluster-up cluster-down cluster-status cluster-selftest
+.PHONY: help demo demo-clean demo-svg bench test prepare check unit charts scenarios tools image cluster-up cluster-down cluster-status cluster-selftest
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
+
+demo: ## A shop breaks in four ways, and the agent mends it or calls a person: live, on a real cluster
+	$(SCENARIOS) demo
+
+demo-clean: ## Take away what the demo brought
+	$(SCENARIOS) demo --clean
+
+demo-svg: ## Record the demo in a real terminal as docs/demo.svg
+	$(SCENARIOS) demo --svg docs/demo.svg
 
 test: prepare check unit charts scenarios ## Everything that proves the project, from formatting to scenarios on real pods
 

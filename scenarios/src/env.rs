@@ -65,3 +65,13 @@ pub fn find_program(name: &str) -> Option<PathBuf> {
         .map(|d| Path::new(d).join(name))
         .find(|p| p.is_file())
 }
+
+/// Whether the user wants no colour (no-color.org).
+pub fn no_color() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
+}
+
+/// The user's home.
+pub fn home() -> Option<PathBuf> {
+    path("HOME")
+}

@@ -1,6 +1,7 @@
 //! The local cluster, the agent's image and (beside them) the scenarios that use both.
 pub mod chaos;
 pub mod cluster;
+pub mod demo;
 pub mod env;
 pub mod exec;
 pub mod image;

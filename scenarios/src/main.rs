@@ -10,7 +10,7 @@ use scenarios::cluster::session::{self, Session};
 use scenarios::cluster::state::State;
 use scenarios::cluster::up::Options;
 use scenarios::cluster::{node, selftest, status, tools, up};
-use scenarios::{exec, image, ui};
+use scenarios::{demo, exec, image, ui};
 
 #[derive(Parser)]
 #[command(version, about)]
@@ -40,6 +40,8 @@ enum Command {
     },
     /// Run the scenarios on real pods: the agent as the chart installs it, on a fresh local cluster
     Test(Test),
+    /// A shop breaks in four ways, and the agent mends it or calls a person: live, on a real cluster
+    Demo(Demo),
     /// Build the pinned Go tools and print where they are
     Tools {
         /// Only this set: kubernetes, node, addons or chart
@@ -52,6 +54,18 @@ struct Build {
     /// Cargo profile: `release`, or `image-dev` for quick iteration
     #[arg(long, default_value = "release")]
     profile: String,
+}
+
+#[derive(Args)]
+struct Demo {
+    /// Record it and write a picture of the terminal (needs tmux)
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// Take away what the demo brought
+    #[arg(long, conflicts_with = "svg")]
+    clean: bool,
+    #[command(flatten)]
+    build: Build,
 }
 
 #[derive(Args)]
@@ -147,6 +161,7 @@ fn main() -> Result<ExitCode> {
             );
         }
         Command::Test(test) => return scenarios_on_pods(test),
+        Command::Demo(options) => show(context, &options)?,
         Command::Tools { set } => {
             let wanted: Vec<_> = tools::ALL
                 .iter()
@@ -162,6 +177,20 @@ fn main() -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn show(context: Option<&str>, options: &Demo) -> Result<()> {
+    if options.clean {
+        return demo::clean(context);
+    }
+    let profile = &options.build.profile;
+    if let Some(file) = &options.svg {
+        let this = std::env::current_exe()?;
+        let cluster = context.map_or_else(String::new, |c| format!("--context {c} "));
+        let command = format!("{} {cluster}demo --profile {profile}", this.display());
+        return demo::svg::record(&command, file);
+    }
+    demo::run(&demo::Options { context, profile })
 }
 
 fn scenarios_on_pods(test: Test) -> Result<ExitCode> {

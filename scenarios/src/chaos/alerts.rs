@@ -40,8 +40,13 @@ pub struct Receiver {
 impl Receiver {
     /// Listens until the process ends.
     pub fn start() -> Result<Self> {
-        let listener = TcpListener::bind((HOST_ADDRESS, 0))
-            .with_context(|| format!("cannot listen on {HOST_ADDRESS} for alerts"))?;
+        Self::start_at(HOST_ADDRESS)
+    }
+
+    /// Listens at an address of this machine that pods reach.
+    pub fn start_at(address: &str) -> Result<Self> {
+        let listener = TcpListener::bind((address, 0))
+            .with_context(|| format!("cannot listen on {address} for alerts"))?;
         let url = format!("http://{}/alerts", listener.local_addr()?);
         let got = Arc::new(Mutex::new(Vec::new()));
         let receiver = Self {

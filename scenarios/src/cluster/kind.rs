@@ -50,6 +50,16 @@ pub fn down() -> Result<()> {
     kind(&["delete", "cluster", "--name", NAME]).map(drop)
 }
 
+/// The machine's address as pods see it: the gateway of Docker's network.
+pub fn host_address() -> Result<String> {
+    let form = "{{range .IPAM.Config}}{{.Gateway}} {{end}}";
+    let gateways = exec::run("docker", &["network", "inspect", "kind", "--format", form])?;
+    let ipv4 = gateways.split_whitespace().find(|g| !g.contains(':'));
+    Ok(ipv4
+        .context("Docker's network `kind` has no IPv4 gateway")?
+        .to_owned())
+}
+
 /// Gives it an image.
 pub fn load(archive: &Path) -> Result<()> {
     kind(&[

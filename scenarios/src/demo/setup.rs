@@ -1,0 +1,159 @@
+//! Everything before the first fault: cluster, shop, image, charts.
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::Value;
+
+use super::{Options, namespace, secret, shop, step};
+use crate::chaos::agent::charts;
+use crate::chaos::alerts::Receiver;
+use crate::chaos::api::{self, Api};
+use crate::chaos::wait;
+use crate::cluster::choose::Target;
+use crate::cluster::session::Session;
+use crate::cluster::state::{HOST_ADDRESS, write};
+use crate::cluster::{images, kind, kubectl, tools, up};
+use crate::image::{self, Image};
+use crate::{exec, ui};
+
+/// What the demo runs on; the cluster is ours while it lives.
+pub(super) struct Setup {
+    /// The cluster.
+    pub(super) session: Session,
+    /// Its API server.
+    pub(super) api: Api,
+    /// What people are told.
+    pub(super) alerts: Receiver,
+    /// The agent's image.
+    pub(super) image: Image,
+    helm: PathBuf,
+}
+
+impl Setup {
+    /// Brings all of it up, the shop first, so that it runs while the rest is prepared.
+    pub(super) fn prepare(options: &Options<'_>, began: Instant) -> Result<Self> {
+        let session = Session::open(options.context)?;
+        if let Target::Context(name) = &session.target {
+            bail!(
+                "the demo breaks things on purpose: it runs on a local or a kind cluster, not on {name}"
+            );
+        }
+        let helm = tools::CHART.ensure_only(&["helm"])?.join("helm");
+        session.up(up::Options::default())?;
+        let api = Api::connect(&session.state.kubeconfig())?;
+        forget_earlier(&api)?;
+        api.apply(&namespace(shop::NAMESPACE))?;
+        if session.target == Target::Kind {
+            for archive in images::base_images()? {
+                session.load(&archive)?;
+            }
+        }
+        for object in shop::healthy() {
+            api.apply(&object)?;
+        }
+        ui::say(format!(
+            "a shop is deployed: db, cart, search, mail in namespace {}",
+            shop::NAMESPACE
+        ));
+        let image = image::build(options.profile, None)?;
+        step("the image is on the node", || session.load(&image.archive))?;
+        let setup = Self {
+            alerts: receiver(&session)?,
+            session,
+            api,
+            image,
+            helm,
+        };
+        setup.install()?;
+        ui::say(format!(
+            "ready after {:.0} s",
+            began.elapsed().as_secs_f64()
+        ));
+        Ok(setup)
+    }
+
+    fn install(&self) -> Result<()> {
+        self.api.apply(&namespace(shop::HOME))?;
+        self.api.apply(&secret(&self.alerts.url))?;
+        step("helm install podmender-crds", || {
+            self.helm(&["podmender-crds"], &[])
+        })?;
+        let file = self.session.state.dir.join("demo.values.json");
+        write(&file, &shop::values(&self.image.reference)?.to_string())?;
+        let file = file.display().to_string();
+        step("helm install podmender, and the agent is Ready", || {
+            self.helm(&["podmender"], &["--values", &file])?;
+            wait::until("the agent is Ready", 90, || self.is_ready())
+        })
+    }
+
+    fn is_ready(&self) -> Result<()> {
+        let path = api::path("apps/v1", "Deployment", Some(shop::HOME)) + "/podmender";
+        let ready = self.api.get(&path)?;
+        let ready = ready
+            .pointer("/status/readyReplicas")
+            .and_then(Value::as_u64);
+        ensure!(ready == Some(1), "it is not Ready");
+        let path = api::path("podmender.io/v1alpha1", "AgentPolicy", Some(shop::HOME))
+            + "/"
+            + shop::NAMESPACE;
+        let policy = self.api.get(&path)?;
+        let seen = policy.pointer("/status/observedGeneration");
+        ensure!(seen.is_some(), "it has not read its policy");
+        Ok(())
+    }
+
+    fn helm(&self, chart: &[&str; 1], more: &[&str]) -> Result<()> {
+        let [chart] = chart;
+        let mut command: Command = exec::command(&self.helm);
+        command
+            .arg("--kubeconfig")
+            .arg(self.session.state.kubeconfig())
+            .args(["upgrade", "--install", chart])
+            .arg(charts().join(chart))
+            .args(["--namespace", shop::HOME])
+            .args(more);
+        exec::output(&mut command).map(drop)
+    }
+
+    /// kubectl on this cluster.
+    pub(super) fn kubectl(&self, args: &[&str]) -> Result<String> {
+        kubectl::run(&self.session.state, args)
+    }
+
+    /// The agent's own program on this cluster, without colour.
+    pub(super) fn podmender(&self, args: &[&str]) -> Result<String> {
+        let mut command = exec::command(&self.image.program);
+        self.session.share(command.args(args));
+        exec::output(&mut command)
+    }
+}
+
+/// An earlier demo's budget and incidents would be in the way: they are real, and the agent remembers them.
+fn forget_earlier(api: &Api) -> Result<()> {
+    let folder = api::path("v1", "Namespace", None);
+    let names = [shop::NAMESPACE, shop::HOME];
+    let paths = names.map(|name| format!("{folder}/{name}"));
+    for path in &paths {
+        if api.find(path)?.is_some() {
+            ui::say("an earlier shop or agent is there: it is removed first");
+        }
+        api.delete(path)?;
+    }
+    wait::until("the earlier shop is gone", 60, || {
+        for path in &paths {
+            ensure!(api.find(path)?.is_none(), "{path} is still there");
+        }
+        Ok(())
+    })
+}
+
+fn receiver(session: &Session) -> Result<Receiver> {
+    let address = match session.target {
+        Target::Kind => kind::host_address().context("where pods reach this machine")?,
+        Target::Local | Target::Context(_) => HOST_ADDRESS.to_owned(),
+    };
+    Receiver::start_at(&address)
+}

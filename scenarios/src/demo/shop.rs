@@ -1,0 +1,147 @@
+//! The shop: five small services, and how each of four of them breaks.
+use anyhow::{Context as _, Result, bail};
+use serde_json::{Value, json};
+
+use crate::chaos::api::{self, Api};
+use crate::cluster::state::BUSYBOX_IMAGE;
+
+/// The shop's namespace.
+pub const NAMESPACE: &str = "shop";
+/// The agent's namespace.
+pub const HOME: &str = "podmender";
+/// The services that break, in the order in which they are shown.
+pub const BREAKING: [&str; 4] = ["mail", "report", "cart", "search"];
+
+const DB: &str = "mkdir -p /tmp/w; echo ok > /tmp/w/index.html; exec httpd -f -p 8080 -h /tmp/w";
+/// Gives up when its database has not answered four times in a row.
+const CART: &str = "n=0; while [ $n -lt 4 ]; do if wget -q -O /dev/null http://$DB_SERVICE_HOST:8080/ 2>/dev/null; then n=0; else n=$((n+1)); fi; sleep 0.5; done; \
+     echo \"FATAL dial tcp db:8080: connect: connection refused\" >&2; exit 1";
+const LIVES: &str = "while :; do sleep 1; done";
+/// `tail` keeps what it reads until a line ends, and /dev/zero has none.
+const REPORT: &str = "echo 'building the yearly report in memory'; exec tail /dev/zero";
+/// Nothing listens there, so the pull fails at once.
+const NO_SUCH_IMAGE: &str = "127.0.0.1:5999/shop/mail:2.0";
+
+/// All objects of the healthy shop.
+pub fn healthy() -> Vec<Value> {
+    let stuck = json!({"readinessProbe": {"exec": {"command": ["sh", "-c", "test ! -e /tmp/stuck"]}, "periodSeconds": 1, "failureThreshold": 2}});
+    vec![
+        json!({
+            "apiVersion": "v1", "kind": "Service", "metadata": {"name": "db", "namespace": NAMESPACE},
+            "spec": {"selector": {"app": "db"}, "ports": [{"port": 8080}]},
+        }),
+        deployment("db", 1, DB, json!({})),
+        deployment("cart", 1, CART, json!({})),
+        deployment("search", 2, LIVES, stuck),
+        deployment("mail", 1, LIVES, json!({})),
+    ]
+}
+
+/// A release with an image that does not exist.
+pub fn bad_mail() -> Value {
+    deployment("mail", 1, LIVES, json!({"image": NO_SUCH_IMAGE}))
+}
+
+/// A service that needs more memory than it may have.
+pub fn hungry_report() -> Value {
+    deployment(
+        "report",
+        1,
+        REPORT,
+        json!({"resources": {"limits": {"memory": "24Mi"}}}),
+    )
+}
+
+fn deployment(name: &str, replicas: u32, script: &str, container: Value) -> Value {
+    let labels = json!({"app": name});
+    let mut app = json!({
+        "name": "app", "image": BUSYBOX_IMAGE, "imagePullPolicy": "IfNotPresent", "command": ["sh", "-c", script],
+        "resources": {"limits": {"memory": "32Mi"}},
+    });
+    crate::chaos::objects::merge(&mut app, container);
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": name, "namespace": NAMESPACE, "labels": labels},
+        "spec": {"replicas": replicas, "selector": {"matchLabels": labels}, "template": {
+            "metadata": {"labels": labels},
+            "spec": {"terminationGracePeriodSeconds": 1, "automountServiceAccountToken": false, "containers": [app]},
+        }},
+    })
+}
+
+/// The policy: as an owner of the shop would write it, with times short enough to watch.
+pub fn policy() -> Value {
+    json!({
+        "name": NAMESPACE,
+        "spec": {
+            "scope": {"namespaces": [NAMESPACE]},
+            "capabilities": [{"name": "autoRestart", "enabled": true, "config": {
+                "maxRestarts": 3, "window": "1h", "cooldownPeriod": "30s", "minOccurrences": 2, "hold": "5s",
+            }}],
+            "autonomy": {"level": "supervised", "verify": {"healthyDelay": "6s", "deadline": "60s"}},
+            "alerting": {"channels": [{"type": "webhook", "url": "${ALERTS_URL}"}]},
+        },
+    })
+}
+
+/// The values for the chart.
+pub fn values(image: &str) -> Result<Value> {
+    let (repository, tag) = image.rsplit_once(':').context("an image without a tag")?;
+    Ok(json!({
+        "image": {"repository": repository, "tag": tag, "pullPolicy": "Never"},
+        "rbac": {"namespaces": [NAMESPACE]},
+        "existingSecret": "alerts",
+        "policies": [policy()],
+    }))
+}
+
+/// The pods of a service that stay.
+pub fn pods(api: &Api, app: &str) -> Result<Vec<Value>> {
+    let path = api::path("v1", "Pod", Some(NAMESPACE));
+    let mut pods = api.list(&format!("{path}?labelSelector=app%3D{app}"))?;
+    pods.retain(|p| p.pointer("/metadata/deletionTimestamp").is_none());
+    Ok(pods)
+}
+
+/// Fails until the shop is up, and `cart` has run long enough that its end is news (a run of 15 s counts as a good one).
+pub fn is_up(api: &Api) -> Result<()> {
+    for (app, replicas) in [("db", 1), ("cart", 1), ("search", 2), ("mail", 1)] {
+        let ready = pods(api, app)?.iter().filter(|p| is_ready(p)).count();
+        if ready < replicas {
+            bail!("{app}: {ready} of {replicas} pods are Ready");
+        }
+    }
+    Ok(())
+}
+
+/// Since when `app` runs, in the cluster's own words.
+pub fn running_since(api: &Api, app: &str) -> Result<jiff::Timestamp> {
+    let started = "/status/containerStatuses/0/state/running/startedAt";
+    let pod = pods(api, app)?.pop().context("it has no pod")?;
+    let at = pod.pointer(started).and_then(Value::as_str);
+    Ok(at.context("it does not run")?.parse()?)
+}
+
+fn is_ready(pod: &Value) -> bool {
+    let conditions = pod.pointer("/status/conditions").and_then(Value::as_array);
+    conditions.is_some_and(|all| {
+        all.iter()
+            .any(|c| c["type"] == "Ready" && c["status"] == "True")
+    })
+}
+
+/// Whether the kubelet holds the service back because it keeps crashing.
+pub fn is_backing_off(api: &Api, app: &str) -> Result<bool> {
+    let reason = "/status/containerStatuses/0/state/waiting/reason";
+    Ok(pods(api, app)?.iter().any(|p| {
+        p.pointer(reason)
+            .is_some_and(|r| r == &json!("CrashLoopBackOff"))
+    }))
+}
+
+/// Scales the shop's database.
+pub fn scale_db(api: &Api, replicas: u32) -> Result<()> {
+    let path = api::path("apps/v1", "Deployment", Some(NAMESPACE)) + "/db";
+    api.merge(&path, &json!({"spec": {"replicas": replicas}}))
+        .map(drop)
+}
