@@ -1,6 +1,7 @@
 //! Which cluster: an explicit kubeconfig or context, else the usual kubeconfig, else the pod's own account.
 
 use crate::args::Global;
+use http::{HeaderValue, header::USER_AGENT};
 use kube::{
     Config,
     config::{KubeConfigOptions, Kubeconfig, KubeconfigError},
@@ -31,12 +32,19 @@ pub async fn config(global: &Global) -> Result<Config, ConnectError> {
         context: global.context.clone(),
         ..Default::default()
     };
-    match &global.kubeconfig {
-        Some(list) => Ok(Config::from_custom_kubeconfig(merged(list)?, &options).await?),
-        None if global.context.is_some() => Ok(Config::from_kubeconfig(&options).await?),
-        None => Config::infer().await.map_err(ConnectError::Nothing),
-    }
+    let mut config = match &global.kubeconfig {
+        Some(list) => Config::from_custom_kubeconfig(merged(list)?, &options).await?,
+        None if global.context.is_some() => Config::from_kubeconfig(&options).await?,
+        None => Config::infer().await.map_err(ConnectError::Nothing)?,
+    };
+    config
+        .headers
+        .push((USER_AGENT, HeaderValue::from_static(NAME)));
+    Ok(config)
 }
+
+/// How the API server's audit log and its metrics know us.
+const NAME: &str = concat!("podmender/", env!("CARGO_PKG_VERSION"));
 
 /// Several files joined by `:`, the first one wins, as kubectl does it.
 fn merged(list: &OsStr) -> Result<Kubeconfig, KubeconfigError> {

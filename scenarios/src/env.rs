@@ -75,3 +75,8 @@ pub fn no_color() -> bool {
 pub fn home() -> Option<PathBuf> {
     path("HOME")
 }
+
+/// `$PODMENDER_BENCH`: where the shared bench tools are.
+pub fn bench_dir() -> Option<PathBuf> {
+    path("PODMENDER_BENCH")
+}

@@ -1,4 +1,5 @@
 //! The local cluster, the agent's image and (beside them) the scenarios that use both.
+pub mod bench;
 pub mod chaos;
 pub mod cluster;
 pub mod demo;

@@ -10,7 +10,7 @@ use scenarios::cluster::session::{self, Session};
 use scenarios::cluster::state::State;
 use scenarios::cluster::up::Options;
 use scenarios::cluster::{node, selftest, status, tools, up};
-use scenarios::{demo, exec, image, ui};
+use scenarios::{bench, demo, exec, image, ui};
 
 #[derive(Parser)]
 #[command(version, about)]
@@ -42,6 +42,8 @@ enum Command {
     Test(Test),
     /// A shop breaks in four ways, and the agent mends it or calls a person: live, on a real cluster
     Demo(Demo),
+    /// Measure, print our numbers beside their targets, and write them to a page
+    Bench(Bench),
     /// Build the pinned Go tools and print where they are
     Tools {
         /// Only this set: kubernetes, node, addons or chart
@@ -54,6 +56,19 @@ struct Build {
     /// Cargo profile: `release`, or `image-dev` for quick iteration
     #[arg(long, default_value = "release")]
     profile: String,
+}
+
+#[derive(Args)]
+struct Bench {
+    /// Only this part: plan, image, detect, mend, storm, footprint (may be repeated)
+    #[arg(long, value_name = "PART")]
+    only: Vec<String>,
+    /// Where to write the page
+    #[arg(long, default_value = "docs/bench.md", value_name = "FILE")]
+    page: PathBuf,
+    /// Measure memory beside at most this many pods
+    #[arg(long, default_value_t = 10_000)]
+    pods: u32,
 }
 
 #[derive(Args)]
@@ -161,6 +176,11 @@ fn main() -> Result<ExitCode> {
             );
         }
         Command::Test(test) => return scenarios_on_pods(test),
+        Command::Bench(options) => bench::run(&bench::Options {
+            only: options.only,
+            page: options.page,
+            pods: options.pods,
+        })?,
         Command::Demo(options) => show(context, &options)?,
         Command::Tools { set } => {
             let wanted: Vec<_> = tools::ALL

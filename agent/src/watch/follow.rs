@@ -176,6 +176,7 @@ fn fold<K: Watched>(ground: &Ground, namespace: &Name, life: &Life, event: Event
     }
     if matches!(event, Event::InitDone) {
         life.listed();
+        debug!(%namespace, resource = K::RESOURCE.plural(), "listed");
     }
     ground.change(namespace, |space, now| match event {
         Event::Init => space.begin(K::RESOURCE),

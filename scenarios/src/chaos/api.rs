@@ -29,6 +29,11 @@ impl Api {
         Ok(Self { runtime, client })
     }
 
+    /// Runs something with the client itself, such as a watch.
+    pub fn block_on<T>(&self, work: impl AsyncFnOnce(Client) -> T) -> T {
+        self.runtime.block_on(work(self.client.clone()))
+    }
+
     fn send(&self, method: Method, path: &str, content: &str, body: Vec<u8>) -> Result<String> {
         let what = format!("{method} {path}");
         let request = Request::builder()

@@ -14,7 +14,7 @@ use crate::chaos::wait;
 use crate::cluster::choose::Target;
 use crate::cluster::session::Session;
 use crate::cluster::state::{HOST_ADDRESS, write};
-use crate::cluster::{images, kind, kubectl, tools, up};
+use crate::cluster::{images, kind, kubectl, packages, tools, up};
 use crate::image::{self, Image};
 use crate::{exec, ui};
 
@@ -34,6 +34,9 @@ pub(super) struct Setup {
 impl Setup {
     /// Brings all of it up, the shop first, so that it runs while the rest is prepared.
     pub(super) fn prepare(options: &Options<'_>, began: Instant) -> Result<Self> {
+        // Compiling may take minutes: nobody needs to wait for the cluster meanwhile.
+        packages::ensure()?;
+        let image = image::build(options.profile, None)?;
         let session = Session::open(options.context)?;
         if let Target::Context(name) = &session.target {
             bail!(
@@ -57,7 +60,6 @@ impl Setup {
             "a shop is deployed: db, cart, search, mail in namespace {}",
             shop::NAMESPACE
         ));
-        let image = image::build(options.profile, None)?;
         step("the image is on the node", || session.load(&image.archive))?;
         let setup = Self {
             alerts: receiver(&session)?,

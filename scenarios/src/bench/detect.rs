@@ -1,0 +1,318 @@
+//! From the first sign of a failure on a watch to the Incident written and to the alert's arrival, for eight kinds of failure.
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use futures::TryStreamExt as _;
+use kube::api::WatchEvent;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::report::{Part, percentiles, short};
+use super::rig::{Rig, epoch, quiet};
+use crate::chaos::{api, wait};
+use crate::cluster::state::BUSYBOX_IMAGE;
+
+/// The namespace of the shared fault tool.
+pub(super) const NAMESPACE: &str = "t";
+/// Each kind fails so often.
+const ROUNDS: usize = 3;
+/// The first signs of each kind (as in `latency.py`, with the startup probe of our own), and what it may be named.
+const KINDS: [(&str, &[&str], &[&str]); 8] = [
+    (
+        "crash",
+        &["waiting:CrashLoopBackOff", "terminated:Error"],
+        &["Error", "CrashLoopBackOff"],
+    ),
+    (
+        "oom",
+        &[
+            "terminated:OOMKilled",
+            "terminated:Error",
+            "waiting:CrashLoopBackOff",
+        ],
+        &["OOMKilled"],
+    ),
+    (
+        "init",
+        &["terminated:Error", "waiting:CrashLoopBackOff"],
+        &["Error", "CrashLoopBackOff"],
+    ),
+    (
+        "live",
+        &["event:Unhealthy:Liveness", "event:Killing:"],
+        &["LivenessProbeFailed"],
+    ),
+    (
+        "ready",
+        &["event:Unhealthy:Readiness", "unready"],
+        &["ReadinessProbeFailed"],
+    ),
+    (
+        "startup",
+        &["event:Unhealthy:Startup", "event:Killing:"],
+        &["StartupProbeFailed"],
+    ),
+    (
+        "pull",
+        &["waiting:ErrImagePull", "waiting:ImagePullBackOff"],
+        &["ErrImagePull", "ImagePullBackOff"],
+    ),
+    (
+        "cm",
+        &["waiting:CreateContainerConfigError"],
+        &["CreateContainerConfigError"],
+    ),
+];
+
+/// A line of `faults.py record`.
+#[derive(Deserialize)]
+struct Sign {
+    t: f64,
+    pod: String,
+    what: String,
+}
+
+/// A line of `recv.py`.
+#[derive(Deserialize)]
+pub(super) struct Arrival {
+    pub(super) t: f64,
+    pub(super) body: Value,
+}
+
+/// When the incident of each workload was first seen on a watch.
+type Written = Arc<Mutex<BTreeMap<String, f64>>>;
+
+pub(super) fn measure(rig: &Rig, part: &mut Part) -> Result<()> {
+    rig.namespace(NAMESPACE)?;
+    rig.policy(NAMESPACE, json!({}))?;
+    rig.forget(NAMESPACE)?;
+    let (record, alerts) = (rig.file("detect.record")?, rig.file("detect.alerts")?);
+    let _receiver = rig.receiver(&alerts, &[])?;
+    let _record = rig.start("faults.py", &["record", &record])?;
+    let written = watch_incidents(rig);
+    let agent = rig.agent("detect", NAMESPACE, 3600)?;
+    agent.ready(30)?;
+    quiet();
+    part.load = super::rig::load();
+    for round in 1..=ROUNDS {
+        let suffix = format!("r{round}");
+        rig.api.apply(&startup(&format!("startup-{suffix}")))?;
+        rig.tool("faults.py", &["apply", &suffix])?;
+        // Whatever is not told in that time is a result, too.
+        let _ = wait::until("every failure is told", 75, || {
+            let told = arrivals(&alerts)?;
+            for (kind, ..) in KINDS {
+                ensure!(
+                    first_named(&told, &format!("{kind}-{suffix}")).is_some(),
+                    "{kind}-{suffix}"
+                );
+            }
+            Ok(())
+        });
+        rig.tool("faults.py", &["delete", &suffix])?;
+    }
+    agent.finish()?;
+    rows(
+        part,
+        &signs(&record)?,
+        &written.lock().unwrap_or_else(PoisonError::into_inner),
+        &arrivals(&alerts)?,
+    );
+    let theirs = rig.tool("latency.py", &[&record, &alerts, "120"])?;
+    part.notes.push(format!(
+        "`latency.py` of the shared tools says:\n```\n{}\n```",
+        theirs.trim()
+    ));
+    Ok(())
+}
+
+/// A startup probe that never passes; the shared tool has none.
+fn startup(name: &str) -> Value {
+    let labels = json!({"app": name});
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": NAMESPACE, "labels": labels},
+        "spec": {"replicas": 1, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": {
+            "terminationGracePeriodSeconds": 1, "containers": [{
+                "name": "c", "image": BUSYBOX_IMAGE, "imagePullPolicy": "Never", "command": ["sleep", "1000"],
+                "startupProbe": {"exec": {"command": ["false"]}, "periodSeconds": 2, "failureThreshold": 3},
+            }],
+        }}},
+    })
+}
+
+/// Watches incidents for as long as the process lives, on a connection of its own.
+fn watch_incidents(rig: &Rig) -> Written {
+    let written = Written::default();
+    let (kubeconfig, seen) = (rig.session.state.kubeconfig(), Arc::clone(&written));
+    std::thread::spawn(move || -> Result<()> {
+        let api = api::Api::connect(&kubeconfig)?;
+        let path = api::path("podmender.io/v1alpha1", "Incident", Some(NAMESPACE));
+        loop {
+            let request = http::Request::get(format!("{path}?watch=1")).body(Vec::new())?;
+            let _ = api.block_on(async |client| -> Result<()> {
+                let events = client.request_events::<Value>(request).await?;
+                let mut events = std::pin::pin!(events);
+                while let Some(event) = events.try_next().await? {
+                    let (WatchEvent::Added(o) | WatchEvent::Modified(o)) = event else {
+                        continue;
+                    };
+                    let name = o
+                        .pointer("/spec/workload/name")
+                        .and_then(Value::as_str)
+                        .unwrap_or_default();
+                    let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+                    seen.entry(name.to_owned()).or_insert_with(epoch);
+                }
+                Ok(())
+            });
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    });
+    written
+}
+
+fn signs(record: &str) -> Result<Vec<Sign>> {
+    Ok(fs::read_to_string(record)?
+        .lines()
+        .filter_map(|l| serde_json::from_str(l).ok())
+        .collect())
+}
+
+pub(super) fn arrivals(alerts: &str) -> Result<Vec<Arrival>> {
+    Ok(fs::read_to_string(alerts)?
+        .lines()
+        .filter_map(|l| serde_json::from_str(l).ok())
+        .collect())
+}
+
+/// The first message that names a workload: when it came and what it calls the failure.
+fn first_named(told: &[Arrival], workload: &str) -> Option<(f64, String)> {
+    let named = |one: &Value| {
+        let is_it = one.pointer("/workload/name").and_then(Value::as_str) == Some(workload);
+        is_it.then(|| {
+            one.get("failure")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        })
+    };
+    told.iter().find_map(|a| {
+        let listed = a.body.get("incidents").and_then(Value::as_array);
+        std::iter::once(&a.body)
+            .chain(listed.into_iter().flatten())
+            .find_map(named)
+            .map(|f| (a.t, f))
+    })
+}
+
+fn rows(part: &mut Part, signs: &[Sign], written: &BTreeMap<String, f64>, told: &[Arrival]) {
+    let (mut all_written, mut all_told) = (Vec::new(), Vec::new());
+    let mut wrong = Vec::new();
+    let mut most_messages = 0;
+    let mut lines = Vec::new();
+    for (kind, first, names) in KINDS {
+        let (mut to_incident, mut to_alert, mut called) = (Vec::new(), Vec::new(), Vec::new());
+        for round in 1..=ROUNDS {
+            let workload = format!("{kind}-r{round}");
+            let prefix = format!("{workload}-");
+            let is_sign = |s: &&Sign| {
+                s.pod.starts_with(&prefix) && first.iter().any(|f| s.what.starts_with(f))
+            };
+            let sign = signs.iter().filter(is_sign).map(|s| s.t).reduce(f64::min);
+            let Some(sign) = sign else {
+                wrong.push(format!("{workload}: no sign"));
+                continue;
+            };
+            to_incident.extend(
+                written
+                    .get(&workload)
+                    .map(|w| ((w - sign) * 1000.0).max(0.0)),
+            );
+            match first_named(told, &workload) {
+                Some((at, name)) => {
+                    to_alert.push(((at - sign) * 1000.0).max(0.0));
+                    if !names.contains(&name.as_str()) {
+                        wrong.push(format!("{workload}: named {name}"));
+                    }
+                    called.push(name);
+                }
+                None => wrong.push(format!("{workload}: never told")),
+            }
+            let word = format!("\"{workload}\"");
+            let messages = told
+                .iter()
+                .filter(|a| a.body.to_string().contains(&word))
+                .count();
+            most_messages = most_messages.max(messages);
+        }
+        let text = |samples: &[f64]| {
+            percentiles(samples.to_vec()).map_or_else(
+                || "-".to_owned(),
+                |(p50, worst)| format!("{} / {}", short(p50), short(worst)),
+            )
+        };
+        called.dedup();
+        lines.push((
+            kind,
+            format!(
+                "{} ms to the Incident, {} ms to the alert, named {}",
+                text(&to_incident),
+                text(&to_alert),
+                called.join(", ")
+            ),
+        ));
+        all_written.extend(to_incident);
+        all_told.extend(to_alert);
+    }
+    let (incident, alert) = (percentiles(all_written), percentiles(all_told));
+    part.most(
+        "first sign to the Incident written, p50",
+        incident.map(|p| p.0),
+        50.0,
+        "ms",
+    );
+    part.most(
+        "first sign to the Incident written, p99",
+        incident.map(|p| p.1),
+        300.0,
+        "ms",
+    );
+    part.most(
+        "first sign to the alert's arrival, p50",
+        alert.map(|p| p.0),
+        100.0,
+        "ms",
+    );
+    for (kind, text) in lines {
+        part.fact(&format!("{kind}: p50 / worst"), &text, "", None);
+    }
+    let right = KINDS.len() * ROUNDS - wrong.len();
+    let named = format!(
+        "{right} of {}{}",
+        KINDS.len() * ROUNDS,
+        if wrong.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", wrong.join(", "))
+        }
+    );
+    part.fact(
+        "named with the true cause",
+        &named,
+        "all",
+        Some(wrong.is_empty()),
+    );
+    part.fact(
+        "messages about one failure, at most",
+        &most_messages.to_string(),
+        "1 and its follow-ups",
+        None,
+    );
+    part.notes.push(format!(
+        "{ROUNDS} rounds of `faults.py apply` (and a startup probe of our own); signs as `faults.py record` sees them on its watch, the Incident as a watch of this program \
+         sees it, the alert as `recv.py` gets it. One round is eight Deployments at the same moment on one node."
+    ));
+}
