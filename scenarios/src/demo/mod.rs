@@ -100,7 +100,7 @@ fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
 }
 
-/// Shows what is new until all four have ended, and brings the database back once cart is held back.
+/// Shows what is new until all four have ended, and brings the database back as cart crash-loops.
 fn watch(setup: &Setup, screen: &mut Screen) -> Result<()> {
     let folder = api::path("podmender.io/v1alpha1", "Incident", Some(shop::NAMESPACE));
     let deadline = Instant::now() + LIMIT;
@@ -108,9 +108,9 @@ fn watch(setup: &Setup, screen: &mut Screen) -> Result<()> {
     loop {
         let incidents = setup.api.list(&folder)?;
         screen.show(&incidents, &setup.alerts.about(shop::NAMESPACE));
-        if !is_back && shop::is_backing_off(&setup.api, "cart")? {
+        if !is_back && is_acted_on(&incidents, "cart") {
             shop::scale_db(&setup.api, 1)?;
-            screen.event("cart", "cluster", Tone::Faint, "its database is back, but the kubelet would wait 10 s now, then 20, up to 5 minutes");
+            screen.event("cart", "cluster", Tone::Faint, "its database comes back now; the kubelet's back-off would go on for 10 s, then 20, up to 5 min");
             is_back = true;
         }
         let open = missing(&incidents, screen);
@@ -126,6 +126,13 @@ fn watch(setup: &Setup, screen: &mut Screen) -> Result<()> {
         }
         sleep(LOOK);
     }
+}
+
+/// Whether a remedy was intended.
+fn is_acted_on(incidents: &[Value], who: &str) -> bool {
+    incidents.iter().any(|i| {
+        text_at(i, "/spec/workload/name") == who && i.pointer("/status/attempts/0").is_some()
+    })
 }
 
 /// What has not ended as it must: mended or handed over, and people told.

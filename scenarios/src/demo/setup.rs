@@ -135,17 +135,27 @@ impl Setup {
 
 /// An earlier demo's budget and incidents would be in the way: they are real, and the agent remembers them.
 fn forget_earlier(api: &Api) -> Result<()> {
-    let folder = api::path("v1", "Namespace", None);
-    let names = [shop::NAMESPACE, shop::HOME];
-    let paths = names.map(|name| format!("{folder}/{name}"));
-    for path in &paths {
-        if api.find(path)?.is_some() {
-            ui::say("an earlier shop or agent is there: it is removed first");
-        }
-        api.delete(path)?;
+    let namespaces = api::path("v1", "Namespace", None);
+    let definitions = api::path("apiextensions.k8s.io/v1", "CustomResourceDefinition", None);
+    let mut paths = [shop::NAMESPACE, shop::HOME]
+        .map(|name| format!("{namespaces}/{name}"))
+        .to_vec();
+    for kind in ["incidents", "ledgers", "approvals", "agentpolicies"] {
+        paths.push(format!("{definitions}/{kind}.podmender.io"));
     }
+    let mut earlier = Vec::new();
+    for path in paths {
+        if api.find(&path)?.is_some() {
+            api.delete(&path)?;
+            earlier.push(path);
+        }
+    }
+    if earlier.is_empty() {
+        return Ok(());
+    }
+    ui::say("an earlier shop or agent is there: it is removed first");
     wait::until("the earlier shop is gone", 60, || {
-        for path in &paths {
+        for path in &earlier {
             ensure!(api.find(path)?.is_none(), "{path} is still there");
         }
         Ok(())

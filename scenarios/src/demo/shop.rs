@@ -13,8 +13,8 @@ pub const HOME: &str = "podmender";
 pub const BREAKING: [&str; 4] = ["mail", "report", "cart", "search"];
 
 const DB: &str = "mkdir -p /tmp/w; echo ok > /tmp/w/index.html; exec httpd -f -p 8080 -h /tmp/w";
-/// Gives up when its database has not answered four times in a row.
-const CART: &str = "n=0; while [ $n -lt 4 ]; do if wget -q -O /dev/null http://$DB_SERVICE_HOST:8080/ 2>/dev/null; then n=0; else n=$((n+1)); fi; sleep 0.5; done; \
+/// Waits six seconds for its database when it starts, two when it runs, and then gives up.
+const CART: &str = "n=0; max=12; while [ $n -lt $max ]; do if wget -q -O /dev/null http://$DB_SERVICE_HOST:8080/ 2>/dev/null; then n=0; max=4; else n=$((n+1)); fi; sleep 0.5; done; \
      echo \"FATAL dial tcp db:8080: connect: connection refused\" >&2; exit 1";
 const LIVES: &str = "while :; do sleep 1; done";
 /// `tail` keeps what it reads until a line ends, and /dev/zero has none.
@@ -128,15 +128,6 @@ fn is_ready(pod: &Value) -> bool {
         all.iter()
             .any(|c| c["type"] == "Ready" && c["status"] == "True")
     })
-}
-
-/// Whether the kubelet holds the service back because it keeps crashing.
-pub fn is_backing_off(api: &Api, app: &str) -> Result<bool> {
-    let reason = "/status/containerStatuses/0/state/waiting/reason";
-    Ok(pods(api, app)?.iter().any(|p| {
-        p.pointer(reason)
-            .is_some_and(|r| r == &json!("CrashLoopBackOff"))
-    }))
 }
 
 /// Scales the shop's database.

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use crate::cluster::kubectl::until;
 use crate::exec;
 
-const COLUMNS: usize = 104;
+const COLUMNS: usize = 110;
 const ROWS: usize = 220;
 /// Cell size in pixels.
 const CELL: (f64, f64) = (7.8, 17.0);

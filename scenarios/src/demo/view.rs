@@ -1,12 +1,12 @@
 //! The live view: what is new in an incident, as lines of what was seen, decided, done and verified.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::paint::{Paint, Tone, wrap};
 
 /// Text columns: time, service, word, and the rest.
-const WIDTH: usize = 76;
+const WIDTH: usize = 82;
 
 /// Prints what is new, and nothing twice.
 pub struct View {
@@ -17,7 +17,7 @@ pub struct View {
 #[derive(Default)]
 struct Shown {
     facts: usize,
-    failure: String,
+    failures: BTreeSet<String>,
     decision: String,
     cause: String,
 }
@@ -58,10 +58,10 @@ impl View {
                 text,
             });
         };
-        let failure = text("/status/diagnosis/failure");
-        if failure != shown.failure {
+        // The kubelet goes back and forth between the two while it tries again.
+        let failure = text("/status/diagnosis/failure").replace("ImagePullBackOff", "ErrImagePull");
+        if shown.failures.insert(failure) {
             say("sees", Tone::Bad, sight(incident));
-            shown.failure = failure;
         }
         let cause = text("/status/evidence/sentence");
         if !cause.is_empty() && cause != shown.cause {
@@ -169,7 +169,10 @@ fn decided(incident: &Value) -> String {
         "Resolve" => "Done.",
         _ => "Wait.",
     };
-    format!("{what} {}", text_at(incident, "/status/message"))
+    let message = text_at(incident, "/status/message");
+    // The time of the next look is for programs.
+    let why = message.split(" Next look at ").next().unwrap_or(message);
+    format!("{what} {why}")
 }
 
 /// What a record of the timeline tells.
@@ -180,7 +183,7 @@ fn told(record: &Value, all: &[Value]) -> Option<(&'static str, Tone, String)> {
             Some((
                 "does",
                 Tone::Agent,
-                format!("evicts pod {pod} (intent recorded first)"),
+                format!("evicts pod {pod}; intent recorded first"),
             ))
         }
         "ended" => {
@@ -190,7 +193,14 @@ fn told(record: &Value, all: &[Value]) -> Option<(&'static str, Tone, String)> {
             Some((
                 "does",
                 Tone::Agent,
-                format!("{}{took}", outcome.to_lowercase()),
+                format!(
+                    "{}{took}",
+                    if outcome == "Executed" {
+                        "accepted by the API server"
+                    } else {
+                        outcome
+                    }
+                ),
             ))
         }
         "verified" => Some(match text_at(record, "/fact/verdict") {
@@ -251,7 +261,7 @@ mod tests {
         let texts: Vec<_> = view.news(&incident).into_iter().map(|l| l.text).collect();
         assert_eq!(texts.len(), 3);
         assert!(texts[0].starts_with("Restart."));
-        assert_eq!(texts[2], "executed after 30 ms");
+        assert_eq!(texts[2], "accepted by the API server after 30 ms");
     }
 
     #[test]
@@ -263,7 +273,7 @@ mod tests {
             text: "word ".repeat(30),
         };
         let text = View::new(Paint::plain()).format(1.0, &line);
-        assert!(text.lines().all(|l| l.chars().count() <= 101));
+        assert!(text.lines().all(|l| l.chars().count() <= 107));
         assert!(text.lines().count() > 1);
     }
 }
