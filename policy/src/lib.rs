@@ -17,6 +17,7 @@ pub mod ledger;
 pub mod logs;
 pub mod observation;
 pub mod plan;
+pub mod reason;
 pub mod redact;
 pub mod remedy;
 pub mod rules;
