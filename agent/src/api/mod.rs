@@ -38,3 +38,6 @@ pub fn crds() -> Result<[CustomResourceDefinition; 4], schema::NotStructural> {
         ledger::crd()?,
     ])
 }
+
+#[cfg(test)]
+mod tests;

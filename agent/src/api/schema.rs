@@ -248,6 +248,8 @@ fn plain_types(object: &mut Object) {
     }
     if let Some(Value::Array(values)) = object.get_mut("enum") {
         values.retain(|value| !value.is_null());
+        // schemars puts variants with a doc comment last: a new comment must not change the definition's order.
+        values.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
     }
 }
 

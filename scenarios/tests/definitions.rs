@@ -1,0 +1,345 @@
+//! The definitions that the chart installs, held against a real API server: what it takes, and what it refuses.
+//!
+//! `cargo run -p scenarios -- cluster run -- cargo test -p scenarios --test definitions -- --ignored`
+//!
+//! Under a group of its own, so that it disturbs no agent that runs on the same cluster.
+use std::io::Write as _;
+use std::process::{Output, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use scenarios::cluster::kubectl;
+use scenarios::exec;
+use serde_json::{Value, json};
+
+const DEFINITIONS: &str = include_str!("../../charts/podmender-crds/files/crds.yaml");
+const GROUP: &str = "definitions-test.podmender.io";
+const PLURALS: [&str; 4] = ["agentpolicies", "approvals", "incidents", "ledgers"];
+
+/// The cluster that `cluster run` chose; without it nothing is touched, least of all what kubectl happens to point at.
+#[expect(clippy::disallowed_methods, reason = "a test's one input")]
+fn context() -> Result<String> {
+    std::env::var("PODMENDER_CONTEXT")
+        .context("run this under `cluster run`: it changes the cluster")
+}
+
+fn kubectl(args: &[&str], stdin: &str) -> Result<Output> {
+    let mut child = exec::command(kubectl::program()?)
+        .args(["--context", &context()?])
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("cannot start kubectl")?;
+    let mut input = child.stdin.take().context("kubectl has no stdin")?;
+    input.write_all(stdin.as_bytes())?;
+    drop(input);
+    Ok(child.wait_with_output()?)
+}
+
+fn must(args: &[&str], stdin: &str) -> Result<String> {
+    let out = kubectl(args, stdin)?;
+    let said = String::from_utf8_lossy(&out.stderr);
+    ensure!(out.status.success(), "kubectl {args:?}: {said}");
+    Ok(String::from_utf8_lossy(&out.stdout).into_owned())
+}
+
+/// The definitions under the test's group, for one test at a time; taken away when dropped.
+struct Rig(#[expect(dead_code, reason = "held, not read")] MutexGuard<'static, ()>);
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+impl Rig {
+    fn up() -> Result<Self> {
+        let yaml = DEFINITIONS
+            .replace(".podmender.io\n", &format!(".{GROUP}\n"))
+            .replace("group: podmender.io", &format!("group: {GROUP}"));
+        let rig = Self(ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner));
+        must(&["apply", "--server-side", "-f", "-"], &yaml)?;
+        for plural in PLURALS {
+            let name = format!("crd/{plural}.{GROUP}");
+            must(
+                &[
+                    "wait",
+                    "--for=condition=Established",
+                    &name,
+                    "--timeout=60s",
+                ],
+                "",
+            )?;
+        }
+        Ok(rig)
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        for plural in PLURALS {
+            let name = format!("{plural}.{GROUP}");
+            // Nothing more can be done about what cannot be deleted.
+            let _ = kubectl(&["delete", "crd", &name, "--ignore-not-found"], "");
+        }
+    }
+}
+
+fn object(kind: &str, name: &str, spec: &Value) -> Value {
+    json!({"apiVersion": format!("{GROUP}/v1alpha1"), "kind": kind, "metadata": {"name": name, "namespace": "default"}, "spec": spec})
+}
+
+fn many(objects: &[Value]) -> String {
+    json!({"apiVersion": "v1", "kind": "List", "items": objects}).to_string()
+}
+
+fn restart(config: &Value) -> Value {
+    json!({"capabilities": [{"name": "autoRestart", "config": config}]})
+}
+
+fn good_policies() -> Vec<Value> {
+    vec![
+        // The API server drops a null where none is allowed: an empty scope, which covers nothing.
+        json!({"scope": {"namespaces": null}}),
+        json!({}),
+        json!({"scope": {}}),
+        json!({"scope": {"namespaces": []}}),
+        json!({
+            "scope": {"namespaces": ["taskora"], "selector": {"matchLabels": {"a": "b"}, "matchExpressions": [{"key": "a", "operator": "NotIn", "values": ["x"]}, {"key": "b", "operator": "Exists"}]}},
+            "capabilities": [
+                {"name": "healthMonitoring", "enabled": true},
+                {"name": "autoRestart", "enabled": true, "config": {"maxRestarts": 3, "window": "1h", "cooldownPeriod": "60s", "backoffFactor": 2, "minOccurrences": 2, "method": "Rollout", "hold": "0s"}},
+                {"name": "resourceOptimization", "enabled": false, "config": {"memoryFactor": 1.5, "maxMemory": "1Gi"}},
+                {"name": "autoScale", "enabled": false, "config": {"minReplicas": 1, "maxReplicas": 5, "targetMemoryPercent": 80}},
+            ],
+            "autonomy": {
+                "level": "supervised", "requireApproval": ["deleteDeployment", "scaleToZero", "modifySecrets"],
+                "approvers": {"slackUserIds": ["U0123"], "slackTeamId": "T0123"}, "approvalTimeout": "30m", "paused": false,
+                "freezeWindows": [{"schedule": "0 22 * * FRI Europe/Berlin", "duration": "56h"}],
+                "limits": {"maxConcurrent": 2, "maxActions": 5, "actionsWindow": "10m", "stormPodsPercent": 30, "stormWorkloads": 10, "stormCalm": "10m"},
+                "verify": {"healthyDelay": "60s", "deadline": "5m", "relapseWindow": "10m"},
+            },
+            "alerting": {"enabled": true, "channels": [
+                {"type": "slack", "channel": "#ops", "token": "${SLACK_BOT_TOKEN}"},
+                {"type": "slack", "webhook": "${SLACK_WEBHOOK_URL}"},
+                {"type": "webhook", "url": "https://example.org/hook"},
+            ], "minInterval": "1s"},
+            "summary": {"enabled": false, "baseUrl": "", "model": "", "apiKey": "${OPENAI_API_KEY}"},
+        }),
+    ]
+}
+
+fn bad_policies() -> Vec<Value> {
+    let names: Vec<String> = (0..300).map(|i| format!("n{i}")).collect();
+    let mut bad: Vec<Value> = vec![
+        json!({"scope": {"namespaces": names}}),
+        json!({"scope": {"selector": {"matchExpressions": [{"key": "a", "operator": "In"}]}}}),
+        json!({"scope": {"selector": {"matchExpressions": [{"key": "a", "operator": "Exists", "values": ["x"]}]}}}),
+        json!({"capabilities": [{"name": "autoScale"}, {"name": "autoScale"}]}),
+        json!({"capabilities": [{"name": "teleport"}]}),
+        json!({"capabilities": [{"enabled": true}]}),
+        json!({"autonomy": {"level": "yolo"}}),
+        json!({"autonomy": {"levl": "observe"}}),
+        json!({"autonomy": {"requireApproval": ["deleteEverything"]}}),
+        json!({"autonomy": {"approvalTimeout": "25h"}}),
+        json!({"autonomy": {"approvers": {"slackUserIds": ["bob"]}}}),
+        json!({"autonomy": {"freezeWindows": [{"schedule": "0 22 * * FRI", "duration": "1h"}]}}),
+        json!({"autonomy": {"freezeWindows": [{"schedule": "0 22 * * FRI UTC", "duration": "745h"}]}}),
+        json!({"autonomy": {"limits": {"maxActions": 0}}}),
+        json!({"autonomy": {"paused": "true"}}),
+        json!({"alerting": {"channels": [{"type": "slack"}]}}),
+        json!({"alerting": {"channels": [{"type": "slack", "channel": "#ops"}]}}),
+        json!({"alerting": {"channels": [{"type": "slack", "webhook": "https://h", "channel": "#o", "token": "${T}"}]}}),
+        json!({"alerting": {"channels": [{"type": "webhook", "webhook": "https://h"}]}}),
+        json!({"alerting": {"channels": [{"type": "pager", "url": "https://h"}]}}),
+    ];
+    for scope in [
+        json!(["*"]),
+        json!([""]),
+        json!(["kube-system"]),
+        json!(["kube-public"]),
+        json!(["kube-node-lease"]),
+        json!(["Shop"]),
+        json!("shop"),
+        json!(["a", "a"]),
+    ] {
+        bad.push(json!({"scope": {"namespaces": scope}}));
+    }
+    for config in [
+        json!({"maxRestarts": 0}),
+        json!({"maxRestarts": -1}),
+        json!({"maxRestarts": 21}),
+        json!({"maxRestarts": "5"}),
+        json!({"maxRestarts": 9_223_372_036_854_775_808_u64}),
+        json!({"cooldownPeriod": "0s"}),
+        json!({"cooldownPeriod": "-1h"}),
+        json!({"cooldownPeriod": "1y"}),
+        json!({"cooldownPeriod": "25h"}),
+        json!({"cooldownPeriod": ""}),
+        json!({"cooldownPeriod": 60}),
+        json!({"method": "Delete"}),
+        json!({"memoryFactor": 100}),
+        json!({"maxMemory": "lots"}),
+    ] {
+        bad.push(restart(&config));
+    }
+    bad
+}
+
+fn incident() -> Value {
+    json!({
+        "workload": {"kind": "Deployment", "namespace": "default", "name": "web"}, "workloadUid": "u", "failure": "OOMKilled",
+        "firstSeen": "2026-11-21T09:00:00.123456789Z", "policy": "podmender/web",
+    })
+}
+
+fn approval() -> Value {
+    json!({"incident": "web-1", "answer": "Approve", "remedy": "restart", "uid": "u", "generation": 1})
+}
+
+/// Asks whether the API server would take an object; `Err` is why not. Straight, because kubectl would judge first.
+fn ask(plural: &str, kind: &str, spec: &Value) -> Result<Result<(), String>> {
+    let query = "dryRun=All&fieldValidation=Strict";
+    let path = format!("/apis/{GROUP}/v1alpha1/namespaces/default/{plural}?{query}");
+    let body = object(kind, "asked", spec).to_string();
+    let out = kubectl(&["create", "--raw", &path, "-f", "-"], &body)?;
+    let said = String::from_utf8_lossy(&out.stderr).into_owned();
+    Ok(if out.status.success() {
+        Ok(())
+    } else {
+        Err(said)
+    })
+}
+
+#[test]
+#[ignore = "needs a cluster"]
+fn fault_67_and_68_the_api_server_takes_good_objects_and_refuses_bad_ones() -> Result<()> {
+    let rig = Rig::up()?;
+    let empty = json!({"spent": [], "head": {"seq": 0, "hash": ""}, "anchor": {"seq": 0, "hash": ""}, "storms": []});
+    let policies = good_policies()
+        .into_iter()
+        .map(|spec| ("agentpolicies", "AgentPolicy", spec));
+    let others = [
+        ("incidents", "Incident", incident()),
+        ("approvals", "Approval", approval()),
+        ("ledgers", "Ledger", empty),
+    ];
+    for (plural, kind, spec) in policies.chain(others) {
+        if let Err(said) = ask(plural, kind, &spec)? {
+            bail!("refused although good: {kind} {spec}: {said}");
+        }
+    }
+    let (mut sulks, mut perhaps) = (incident(), approval());
+    sulks["failure"] = json!("Sulks");
+    perhaps["answer"] = json!("Perhaps");
+    let policies = bad_policies()
+        .into_iter()
+        .map(|spec| ("agentpolicies", "AgentPolicy", spec));
+    let others = [
+        ("incidents", "Incident", sulks),
+        ("approvals", "Approval", perhaps),
+    ];
+    let mut taken = Vec::new();
+    let mut refusals = String::new();
+    for (plural, kind, spec) in policies.chain(others) {
+        match ask(plural, kind, &spec)? {
+            Ok(()) => taken.push(format!("{kind} {spec}")),
+            Err(said) => refusals.push_str(&said),
+        }
+    }
+    ensure!(
+        taken.is_empty(),
+        "taken although bad:\n{}",
+        taken.join("\n")
+    );
+    for words in [
+        "never in scope",
+        "must be between 1s and 24h",
+        "takes either webhook, or channel and token",
+        "unknown field",
+    ] {
+        ensure!(
+            refusals.contains(words),
+            "nobody was told {words:?}: {refusals}"
+        );
+    }
+    drop(rig);
+    Ok(())
+}
+
+/// Incident and approval cannot be changed, and an approval is used up once.
+#[test]
+#[ignore = "needs a cluster"]
+fn what_was_decided_cannot_be_edited() -> Result<()> {
+    let rig = Rig::up()?;
+    must(
+        &["create", "-f", "-"],
+        &many(&[
+            object("Incident", "fixed", &incident()),
+            object("Approval", "fixed", &approval()),
+        ]),
+    )?;
+    let patch = |what: &str, patch: &Value, status: bool| {
+        let patch = patch.to_string();
+        let mut args = vec!["patch", what, "-n", "default", "--type=merge", "-p", &patch];
+        args.extend(status.then_some("--subresource=status"));
+        kubectl(&args, "").map(|out| {
+            (
+                out.status.success(),
+                String::from_utf8_lossy(&out.stderr).into_owned(),
+            )
+        })
+    };
+    let (incident, approval) = (
+        format!("incidents.{GROUP}/fixed"),
+        format!("approvals.{GROUP}/fixed"),
+    );
+    for (what, change) in [
+        (&incident, json!({"spec": {"failure": "Error"}})),
+        (&incident, json!({"spec": {"workload": {"name": "other"}}})),
+        (&approval, json!({"spec": {"answer": "Deny"}})),
+        (&approval, json!({"spec": {"by": "somebody else"}})),
+    ] {
+        let (done, said) = patch(what, &change, false)?;
+        ensure!(
+            !done && said.contains("cannot be changed"),
+            "{what} {change}: {said}"
+        );
+    }
+    let used = json!({"status": {"consumedAt": "2026-11-21T09:00:00Z", "result": "Accepted"}});
+    ensure!(
+        patch(&approval, &used, true)?.0,
+        "an approval can be used up"
+    );
+    for change in [
+        json!({"status": {"consumedAt": null}}),
+        json!({"status": null}),
+        json!({"status": {"result": "Refused"}}),
+    ] {
+        let (done, said) = patch(&approval, &change, true)?;
+        ensure!(!done && said.contains("used up"), "{change}: {said}");
+    }
+    ensure!(
+        patch(
+            &approval,
+            &json!({"metadata": {"labels": {"a": "b"}}}),
+            false
+        )?
+        .0,
+        "labels may change"
+    );
+    let selected = must(
+        &[
+            "get",
+            &format!("incidents.{GROUP}"),
+            "-n",
+            "default",
+            "--field-selector",
+            "spec.workload.name=web,spec.failure=OOMKilled",
+            "-o",
+            "name",
+        ],
+        "",
+    )?;
+    ensure!(selected.contains("fixed"), "selectable fields: {selected}");
+    drop(rig);
+    Ok(())
+}
