@@ -205,4 +205,6 @@ pub struct VerifyRules {
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
+mod merging;
+#[cfg(test)]
 mod tests;
