@@ -8,14 +8,18 @@ use crate::{
     watch::consent::read as consent,
 };
 use jiff::Timestamp;
-use k8s_openapi::api::{
-    apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet},
-    core::v1::{Namespace, Pod},
+use k8s_openapi::{
+    api::{
+        apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet},
+        core::v1::{Namespace, Pod},
+        policy::v1::Eviction,
+    },
+    apimachinery::pkg::apis::meta::v1::{DeleteOptions, Preconditions},
 };
 use kube::{
     Api, Resource,
-    api::{EvictParams, Patch, PatchParams, Preconditions},
-    core::PartialObjectMeta,
+    api::{ObjectMeta, Patch, PatchParams, PostParams},
+    core::{PartialObjectMeta, Status},
 };
 use podmender_policy::{
     bounds::Name,
@@ -26,6 +30,7 @@ use podmender_policy::{
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use std::{collections::BTreeMap, future::Future};
+use tokio::time::error::Elapsed;
 
 /// The annotation that kubectl, and the tools that ignore it, know. (kube's `Api::restart` writes another one.)
 const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
@@ -173,17 +178,7 @@ async fn evict(
     ctx: &Context,
 ) -> Result<Outcome, Error> {
     let pods = Api::<Pod>::namespaced(ctx.client.clone(), workload.namespace.as_str());
-    let params = EvictParams {
-        delete_options: Some(kube::api::DeleteParams {
-            preconditions: Some(Preconditions {
-                uid: Some(uid.as_str().to_owned()),
-                resource_version: None,
-            }),
-            ..Default::default()
-        }),
-        ..Default::default()
-    };
-    let answer = tokio::time::timeout(REQUEST_TIMEOUT, pods.evict(pod.as_str(), &params)).await;
+    let answer = post_eviction(&pods, pod, uid).await;
     let error = match answer {
         Ok(Ok(_)) => return Ok(Outcome::Executed),
         Ok(Err(error)) => Some(error),
@@ -202,6 +197,31 @@ async fn evict(
         }
         _ => Ok(Outcome::Executed),
     }
+}
+
+/// The eviction itself, with the pod's UID as precondition: another pod of that name is answered 409.
+async fn post_eviction(
+    pods: &Api<Pod>,
+    pod: &Name,
+    uid: &Name,
+) -> Result<Result<Status, kube::Error>, Elapsed> {
+    // Not `Api::evict`: kube 5 writes `delete_options`, which the API server drops, and with it the precondition.
+    let eviction = Eviction {
+        metadata: ObjectMeta {
+            name: Some(pod.as_str().to_owned()),
+            ..Default::default()
+        },
+        delete_options: Some(DeleteOptions {
+            preconditions: Some(Preconditions {
+                uid: Some(uid.as_str().to_owned()),
+                resource_version: None,
+            }),
+            ..Default::default()
+        }),
+    };
+    let params = PostParams::default();
+    let call = pods.create_subresource::<_, Status>("eviction", pod.as_str(), &params, &eviction);
+    tokio::time::timeout(REQUEST_TIMEOUT, call).await
 }
 
 /// What a definite answer means; `None` if the act may have been applied.
@@ -306,5 +326,98 @@ async fn timeout<T>(
             Err(Error::Unsettled(workload.clone()))
         }
         Err(_) => Err(Error::Unsettled(workload.clone())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(code: u16, json: serde_json::Value) -> kube::Error {
+        let status: Status = serde_json::from_value(json).expect("a Status");
+        kube::Error::Api(Box::new(Status { code, ..status }))
+    }
+
+    #[test]
+    fn fault_7_a_disruption_budget_is_told_from_an_overloaded_server() {
+        let budget = json!({ "status": "Failure", "message": "Cannot evict pod as it would violate the pod's disruption budget.",
+            "reason": "TooManyRequests", "details": { "causes": [{ "reason": "DisruptionBudget", "message": "The disruption budget web needs 1 healthy pods and has 1 currently" }] } });
+        let busy = json!({ "status": "Failure", "message": "too many requests", "reason": "TooManyRequests", "details": { "retryAfterSeconds": 1 } });
+        let two = json!({ "status": "Failure", "message": "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support." });
+        let outcome = |code, json| classify(&refused(code, json));
+        assert_eq!(
+            outcome(429, budget),
+            Some(Outcome::Refused(Refusal::DisruptionBudget))
+        );
+        assert_eq!(
+            outcome(429, busy),
+            Some(Outcome::Refused(Refusal::Overloaded))
+        );
+        assert_eq!(
+            outcome(500, two),
+            Some(Outcome::Refused(Refusal::ConflictingBudgets))
+        );
+        assert_eq!(
+            outcome(409, json!({})),
+            Some(Outcome::Refused(Refusal::Gone)),
+            "another UID"
+        );
+    }
+
+    #[test]
+    fn fault_5_what_may_have_been_applied_is_not_called_refused() {
+        for code in [500, 502, 503, 504] {
+            assert_eq!(
+                classify(&refused(code, json!({ "message": "timeout" }))),
+                None,
+                "{code}"
+            );
+        }
+    }
+
+    #[test]
+    fn missing_rights_are_told_from_admission() {
+        let rbac = json!({ "message": "pods \"web\" is forbidden: User \"x\" cannot create resource \"pods/eviction\" in API group \"\" in the namespace \"a\"" });
+        let hook = json!({ "message": "admission webhook \"x\" denied the request: no" });
+        assert_eq!(
+            classify(&refused(403, rbac)),
+            Some(Outcome::Refused(Refusal::Forbidden))
+        );
+        assert_eq!(
+            classify(&refused(403, hook)),
+            Some(Outcome::Refused(Refusal::Admission))
+        );
+    }
+
+    #[tokio::test]
+    async fn kube_5_evict_drops_the_uid_so_ours_sends_it() {
+        let (service, mut handle) = tower_test::mock::pair::<
+            http::Request<kube::client::Body>,
+            http::Response<kube::client::Body>,
+        >();
+        let pods = Api::<Pod>::namespaced(kube::Client::new(service, "a"), "a");
+        let uid = Name::new("uid-1");
+        let sent = async {
+            let (request, answer) = handle.next_request().await.expect("a request");
+            assert_eq!(
+                request.uri().path(),
+                "/api/v1/namespaces/a/pods/web/eviction"
+            );
+            let body = request.into_body().collect_bytes().await.expect("a body");
+            let body: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+            answer.send_response(
+                http::Response::builder()
+                    .status(201)
+                    .body(kube::client::Body::from(
+                        br#"{"status":"Success"}"#.to_vec(),
+                    ))
+                    .expect("an answer"),
+            );
+            body
+        };
+        let pod = Name::new("web");
+        let (outcome, body) = futures::join!(post_eviction(&pods, &pod, &uid), sent);
+        assert!(matches!(outcome, Ok(Ok(_))));
+        assert_eq!(body["deleteOptions"]["preconditions"]["uid"], "uid-1");
     }
 }

@@ -2,7 +2,7 @@
 
 pub use crate::reason::Reason;
 use crate::{
-    diagnose::{Diagnosis, Standing},
+    diagnose::{Diagnosis, FailureKind, Standing},
     ledger::Ledger,
     observation::{
         Consent, Disruption, EvidenceState, Freshness, Observation, Presence, RolloutState,
@@ -124,6 +124,9 @@ pub fn decide(
         Step::Restart(effect) if policy.restart.enabled => effect,
         Step::Restart(_) => return Ruling::escalate(Reason::CapabilityDisabled),
         Step::Wait(until) => return Ruling::hold(Reason::StillMayRecover, Some(until)),
+        Step::Person(_) if may_be_a_blip(policy, diagnosis) => {
+            return Ruling::hold(Reason::PersonIfAgain, None);
+        }
         Step::Person(reason) => return Ruling::escalate(reason),
     };
     if let Some(held) =
@@ -135,6 +138,14 @@ pub fn decide(
         return held;
     }
     permission(policy, diagnosis, seen, effect, consented)
+}
+
+/// A program that ended once may run the next time (it started before its database): told, but nobody's task yet.
+fn may_be_a_blip(policy: &Policy, diagnosis: &Diagnosis) -> bool {
+    matches!(
+        diagnosis.failure,
+        FailureKind::Error | FailureKind::OOMKilled
+    ) && diagnosis.occurrences < policy.restart.min_occurrences
 }
 
 /// What forbids every act, whatever fails: paused, frozen, out of scope, expected, storm.

@@ -24,6 +24,7 @@ pub enum Reason {
     TooManyAtOnce,
     Cooldown,
     TooFewOccurrences,
+    PersonIfAgain,
     EvidencePending,
     RolloutInProgress,
     StillMayRecover,
@@ -92,6 +93,9 @@ impl Reason {
             }
             Self::Cooldown => "Cooling down after the last remedy of this workload.",
             Self::TooFewOccurrences => "Seen too few times to act on; it may have been a blip.",
+            Self::PersonIfAgain => {
+                "Seen once. A restart cannot mend it: if it happens again, a person is needed."
+            }
             Self::EvidencePending => "Logs and Events are still being read.",
             Self::RolloutInProgress => "A rollout is in progress.",
             Self::StillMayRecover => {
@@ -127,6 +131,21 @@ impl Reason {
             Self::ChangedSince => "The workload has changed since the approval was asked.",
             Self::AlreadyDecided => "It had been decided already.",
         }
+    }
+
+    /// Whether an escalation for this reason says nothing that the first message about the failure did not say: no remedy
+    /// was tried, none was ever possible.
+    #[must_use]
+    pub fn was_clear_at_once(self) -> bool {
+        matches!(
+            self,
+            Self::RestartCannotHelp
+                | Self::NoTypedRemedy
+                | Self::BarePod
+                | Self::ForeignOwner
+                | Self::OwnedByJob
+                | Self::NodeNotReady
+        )
     }
 
     /// The reason as status and metrics show it.

@@ -506,3 +506,18 @@ fn a_restarted_agent_that_has_not_listed_yet_closes_nothing() {
         assert!(plan.act.is_none() && plan.facts.is_empty() && plan.wake_at.is_some());
     }
 }
+
+#[test]
+fn a_program_that_ended_once_at_its_start_is_not_a_persons_yet() {
+    let (mut shop, policy) = (Shop::new(), autonomous());
+    shop.fail(PodState::OomAtStart);
+    shop.restarts = 0;
+    let plan = shop.pass(&policy);
+    assert_eq!(
+        (plan.decision.kind, plan.decision.reason),
+        (DecisionKind::Hold, Reason::PersonIfAgain)
+    );
+    shop.restarts = 1;
+    shop.wait(10);
+    assert_eq!(shop.pass(&policy).decision.kind, DecisionKind::Escalate);
+}

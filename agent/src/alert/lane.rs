@@ -164,7 +164,7 @@ impl Lane {
         let told = known.or(notice.told);
         // While a message is under way it is open what will have been told: keep the newest state until then.
         let open = self.under_way.iter().any(|n| &n.id == id);
-        if !open && !is_news(told, notice.phase) {
+        if !open && !is_news(told, notice.phase, notice.reason) {
             self.pending.remove(id);
             return false;
         }
@@ -238,7 +238,7 @@ impl Lane {
         for Notice { id, phase, .. } in told.iter().map(AsRef::as_ref) {
             self.told.insert(id.clone(), *phase);
             match self.pending.get_mut(id) {
-                Some(p) if is_news(Some(*phase), p.notice.phase) => {
+                Some(p) if is_news(Some(*phase), p.notice.phase, p.notice.reason) => {
                     Arc::make_mut(&mut p.notice).told = Some(*phase);
                 }
                 Some(_) => {

@@ -82,15 +82,18 @@ impl Notice {
 
 /// Whether `now` is news to people who were told `told` last.
 ///
-/// One message when it begins, one when a person is needed, one when it ends: not one for each step between.
+/// One message when it begins, one when a person is needed, one when it ends: not one for each step between. That a person
+/// is needed is no news where the first message could say so already (nothing was ever tried).
 #[must_use]
-pub fn is_news(told: Option<Phase>, now: Phase) -> bool {
+pub fn is_news(told: Option<Phase>, now: Phase, reason: Reason) -> bool {
     let Some(told) = told else {
         return true;
     };
     match now {
         Phase::Resolved => told != Phase::Resolved,
-        Phase::Escalated => told != Phase::Escalated,
+        Phase::Escalated => {
+            told != Phase::Escalated && !(told == Phase::Detected && reason.was_clear_at_once())
+        }
         Phase::AwaitingApproval => told != Phase::AwaitingApproval,
         // It failed again after it was well; otherwise a step on the way.
         Phase::Detected | Phase::Remediating | Phase::Verifying => told == Phase::Resolved,
@@ -115,7 +118,7 @@ mod tests {
             Phase::Resolved,
             Phase::Resolved,
         ] {
-            if is_news(told, now) {
+            if is_news(told, now, Reason::Verifying) {
                 told = Some(now);
                 messages += 1;
             }
@@ -125,10 +128,31 @@ mod tests {
 
     #[test]
     fn a_person_is_called_once_for_each_reason() {
-        assert!(is_news(Some(Phase::Detected), Phase::AwaitingApproval));
-        assert!(is_news(Some(Phase::AwaitingApproval), Phase::Escalated));
-        assert!(!is_news(Some(Phase::Escalated), Phase::Escalated));
-        assert!(is_news(Some(Phase::Resolved), Phase::Detected));
-        assert!(is_news(None, Phase::Resolved));
+        assert!(is_news(
+            Some(Phase::Detected),
+            Phase::AwaitingApproval,
+            Reason::VerifyFailed
+        ));
+        assert!(is_news(
+            Some(Phase::AwaitingApproval),
+            Phase::Escalated,
+            Reason::VerifyFailed
+        ));
+        assert!(!is_news(
+            Some(Phase::Escalated),
+            Phase::Escalated,
+            Reason::VerifyFailed
+        ));
+        assert!(is_news(
+            Some(Phase::Resolved),
+            Phase::Detected,
+            Reason::VerifyFailed
+        ));
+        assert!(!is_news(
+            Some(Phase::Detected),
+            Phase::Escalated,
+            Reason::RestartCannotHelp
+        ));
+        assert!(is_news(None, Phase::Resolved, Reason::VerifyFailed));
     }
 }
