@@ -48,6 +48,7 @@ charts: ## Charts: lint, unit tests, generated files, workflows
 
 scenarios: ## Chaos scenarios on real pods, with the shipped image under the shipped chart
 	$(SCENARIOS) test
+	$(SCENARIOS) cluster run --down -- $(CARGO) test --locked -p scenarios -- --ignored
 
 tools: ## Build the pinned Go tools into the user's cache
 	$(SCENARIOS) tools

@@ -7,9 +7,8 @@ use crate::{
 };
 use jiff::Timestamp;
 use podmender_policy::{
-    bounds::Name,
     decide::is_over_storm_threshold,
-    observation::{EvidenceState, Observation, Surroundings},
+    observation::{EvidenceState, Observation, StormSeen, Surroundings},
     rules::Policy,
     workload::WorkloadRef,
 };
@@ -27,28 +26,40 @@ pub struct Sighting {
 pub fn observe(workload: &WorkloadRef, now: Timestamp, ctx: &Context) -> Option<Sighting> {
     let world = ctx.world.lock();
     let seen = world.observe(workload, now);
-    let policy = ctx.store.lock().policy_for(workload, &seen.labels)?;
-    let counts = world.failing(policy.namespaces.iter());
-    drop(world);
     let mut state = ctx.store.lock();
-    let key = Name::new(&format!("{}/{}", policy.namespace, policy.name));
-    let over = is_over_storm_threshold(
-        &policy.limits,
-        counts.pods,
-        counts.pods_failing,
-        counts.workloads_failing,
-    );
-    let storm = if over {
-        Some(state.storm_seen(&key, now))
-    } else {
-        state.ledger.storm(key.as_str())
-    };
-    let surroundings = Surroundings {
-        pods: counts.pods,
-        pods_failing: counts.pods_failing,
-        workloads_failing: counts.workloads_failing,
-        storm,
-    };
+    let policy = state.policy_for(workload, &seen.labels)?;
+    let mut surroundings = Surroundings::default();
+    // A storm in the scope of any policy that covers the workload counts, also where another one scopes less.
+    for policy in state.policies_of(workload, &seen.labels) {
+        let counts = world.failing(policy.namespaces.iter());
+        let over = is_over_storm_threshold(
+            &policy.limits,
+            counts.pods,
+            counts.pods_failing,
+            counts.workloads_failing,
+        );
+        let storm = if over {
+            Some(state.storm_seen(&policy.key(), now))
+        } else {
+            state.ledger.storm(policy.key().as_str())
+        };
+        let wider = counts.workloads_failing > surroundings.workloads_failing;
+        if wider || surroundings.pods == 0 {
+            surroundings = Surroundings {
+                pods: counts.pods,
+                pods_failing: counts.pods_failing,
+                workloads_failing: counts.workloads_failing,
+                storm: surroundings.storm,
+            };
+        }
+        let latest = |s: &StormSeen| s.last_over;
+        surroundings.storm = surroundings
+            .storm
+            .into_iter()
+            .chain(storm)
+            .max_by_key(latest);
+    }
+    drop(world);
     Some(Sighting {
         policy,
         seen: assemble(seen, surroundings, &state),

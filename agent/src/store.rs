@@ -145,16 +145,19 @@ impl State {
         self.ledger_dirty |= before != self.ledger.spent;
     }
 
-    /// The strictest of the policies that cover a workload with these labels; `None`: out of scope.
+    /// The policies that cover a workload with these labels.
+    #[must_use]
+    pub fn policies_of(&self, workload: &WorkloadRef, labels: &[(Name, Name)]) -> Vec<Arc<Policy>> {
+        let covering = |p: &&Arc<Policy>| p.covers(&workload.namespace, labels);
+        self.policies.iter().filter(covering).cloned().collect()
+    }
+
+    /// The strictest of them; `None`: out of scope.
     #[must_use]
     pub fn policy_for(&self, workload: &WorkloadRef, labels: &[(Name, Name)]) -> Option<Policy> {
-        let matching: Vec<Policy> = self
-            .policies
-            .iter()
-            .filter(|p| p.covers(&workload.namespace, labels))
-            .map(|p| Policy::clone(p))
-            .collect();
-        (!matching.is_empty()).then(|| Policy::strictest(matching))
+        let covering = self.policies_of(workload, labels);
+        let policies: Vec<Policy> = covering.iter().map(|p| Policy::clone(p)).collect();
+        (!policies.is_empty()).then(|| Policy::strictest(policies))
     }
 
     /// The oldest unused approval of an incident.
