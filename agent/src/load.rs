@@ -8,7 +8,7 @@ use crate::{
 };
 use kube::{
     Api, Client, ResourceExt,
-    api::{ApiResource, DeleteParams, DynamicObject, ListParams, ObjectMeta, PostParams},
+    api::{ApiResource, DeleteParams, DynamicObject, ObjectMeta, PostParams},
 };
 use podmender_policy::{
     audit::{AuditRecord, Head},
@@ -75,7 +75,7 @@ async fn list_incidents(namespace: &Name, ctx: &Context) -> Result<Vec<Found>, L
     let api: Api<DynamicObject> =
         Api::namespaced_with(ctx.client.clone(), namespace.as_str(), &resource);
     let mut found = Vec::new();
-    let mut params = ListParams::default().limit(200);
+    let mut params = record::own_incidents(ctx).limit(200);
     loop {
         let page = record::within(api.list(&params))
             .await

@@ -75,16 +75,11 @@ fn follow_up(
     };
     let workload = &turn.workload;
     ctx.world.lock().mark_open(workload, incident.is_open());
-    if before.is_none_or(|b| {
-        (b.status.decision, b.status.reason) != (plan.decision.kind, plan.decision.reason)
-    }) {
-        ctx.metrics.decided(
-            &workload.namespace,
-            plan.decision.kind,
-            plan.decision.reason,
-        );
+    let (decision, reason) = (incident.status.decision, incident.status.reason);
+    if before.is_none_or(|b| (b.status.decision, b.status.reason) != (decision, reason)) {
+        ctx.metrics.decided(&workload.namespace, decision, reason);
         tracing::info!(%workload, incident_id = %incident.id, failure = ?incident.status.diagnosis.failure, phase = ?incident.status.phase,
-            decision = plan.decision.kind.as_str(), reason = ?plan.decision.reason, message = %incident.status.message, "decided");
+            decision = decision.as_str(), ?reason, message = %incident.status.message, "decided");
     }
     for fact in &plan.facts {
         count(fact, turn, incident, ctx);

@@ -13,7 +13,7 @@ use crate::{
 use jiff::Timestamp;
 use kube::{
     Api,
-    api::{ObjectMeta, Patch, PatchParams, PostParams},
+    api::{ListParams, ObjectMeta, Patch, PatchParams, PostParams},
 };
 use podmender_policy::{
     audit::Fact,
@@ -28,6 +28,8 @@ use std::future::Future;
 
 /// The name of the one ledger object, in the agent's own namespace.
 pub const LEDGER: &str = "podmender";
+/// Whose an incident is, by the namespace of its agent: two agents in one cluster have a chain each.
+pub const AGENT_LABEL: &str = "podmender.io/agent";
 /// The field manager of everything that the agent writes about itself.
 pub const MANAGER: &str = "podmender-status";
 
@@ -239,6 +241,7 @@ async fn create(incident: &Incident, ctx: &Context) -> Result<Option<String>, Er
                 [
                     ("app.kubernetes.io/managed-by", "podmender"),
                     ("app.kubernetes.io/part-of", "podmender"),
+                    (AGENT_LABEL, ctx.own_namespace.as_str()),
                 ]
                 .map(|(k, v)| (k.to_owned(), v.to_owned()))
                 .into(),
@@ -361,6 +364,11 @@ fn log(draft: &Draft) {
             }
         }
     }
+}
+
+/// Lists the incidents of this agent only.
+pub(crate) fn own_incidents(ctx: &Context) -> ListParams {
+    ListParams::default().labels(&format!("{AGENT_LABEL}={}", ctx.own_namespace))
 }
 
 /// `Err(None)`: no answer in time.

@@ -1,10 +1,14 @@
 //! Forgetting: incidents that were resolved a week ago are deleted, oldest first, and the audit's anchor moves behind them.
 
-use crate::{api, context::Context, record::within};
+use crate::{
+    api,
+    context::Context,
+    record::{self, within},
+};
 use jiff::Timestamp;
 use kube::{
     Api, ResourceExt,
-    api::{ApiResource, DeleteParams, DynamicObject, ListParams},
+    api::{ApiResource, DeleteParams, DynamicObject},
 };
 use podmender_policy::{
     audit::Head,
@@ -26,7 +30,7 @@ pub async fn forget(namespaces: &BTreeSet<Name>, now: Timestamp, ctx: &Context) 
     for namespace in namespaces {
         let api: Api<DynamicObject> =
             Api::namespaced_with(ctx.client.clone(), namespace.as_str(), &resource);
-        let mut params = ListParams::default().limit(100);
+        let mut params = record::own_incidents(ctx).limit(100);
         while let Ok(page) = within(api.list(&params)).await {
             for object in page.items {
                 let Some(newest) = expired(&object, now) else {

@@ -2,10 +2,10 @@
 
 pub use crate::reason::Reason;
 use crate::{
-    diagnose::{Diagnosis, FailureKind, Standing},
+    diagnose::{Diagnosis, FailureKind, SETTLES_AFTER, Standing},
     ledger::Ledger,
     observation::{
-        Consent, Disruption, EvidenceState, Freshness, Observation, Presence, RolloutState,
+        Consent, Disruption, EvidenceState, Freshness, Observation, Presence, Ready, RolloutState,
         StormSeen,
     },
     remedy::{self, Effect, RemedyName, Step},
@@ -137,7 +137,7 @@ pub fn decide(
     if let Some(held) = disruption(&effect, seen) {
         return held;
     }
-    permission(policy, diagnosis, seen, effect, consented)
+    permission(policy, diagnosis, seen, effect, consented, now)
 }
 
 /// A program that ended once may run the next time (it started before its database): told, but nobody's task yet.
@@ -268,6 +268,7 @@ fn permission(
     seen: &Observation,
     effect: Effect,
     consented: Consented,
+    now: Timestamp,
 ) -> Ruling {
     let remedy = effect.remedy();
     let ruling = |kind, reason| Ruling {
@@ -280,8 +281,10 @@ fn permission(
         until: None,
     };
     let changes_spec = matches!(effect, Effect::RolloutRestart { .. });
+    // Without a readiness probe a crash loop is Ready for the seconds that each run lasts: that is no replica to protect.
+    let settled = |since| now.duration_since(since) >= SETTLES_AFTER;
     let target_is_ready = seen.suspects.iter().any(|p| {
-        p.uid == diagnosis.pod_uid && matches!(p.ready, crate::observation::Ready::Yes(_))
+        p.uid == diagnosis.pod_uid && matches!(p.ready, Ready::Yes(since) if settled(since))
     });
     let last_ready = target_is_ready && seen.replicas.ready <= 1;
     let must_ask = policy.require_approval.contains(&remedy)

@@ -187,12 +187,9 @@ impl Pass<'_> {
                 }
             };
         };
-        let mended = self
-            .incident
-            .status
-            .attempts
-            .last()
-            .is_some_and(|a| a.outcome == Some(Outcome::Executed));
+        let mended = self.incident.status.attempts.last().is_some_and(|a| {
+            a.outcome == Some(Outcome::Executed) && a.verdict != Verdict::Relapsed
+        });
         if lasted(since, self.now, self.policy.verify.healthy_delay) {
             return self.resolve(if mended {
                 Reason::Mended
