@@ -21,7 +21,7 @@ demo-svg: ## Record the demo in a real terminal as docs/demo.svg
 	$(SCENARIOS) demo --svg docs/demo.svg
 
 bench: ## Measure, and write docs/bench.md (ONLY=plan, image, detect, mend, storm or footprint for one part)
-	$(CARGO) run --release --quiet -p scenarios -- bench $(addprefix --only ,$(ONLY))
+	$(SCENARIOS) bench $(addprefix --only ,$(ONLY))
 
 test: prepare check unit charts scenarios ## Everything that proves the project, from formatting to scenarios on real pods
 

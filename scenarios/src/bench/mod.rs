@@ -65,7 +65,11 @@ pub fn run(options: &Options) -> Result<()> {
         settle(part, result, &mut report)?;
     }
     if ON_A_CLUSTER.iter().any(|(n, _)| is_wanted(n)) || is_wanted("image") {
-        let rig = Rig::set(options.pods)?;
+        let Some(tools) = tools::find_or_say() else {
+            ui::result(report.table());
+            return Ok(());
+        };
+        let rig = Rig::set(tools, options.pods)?;
         let mut part = Part::new("image");
         let result = pure::image(&rig, &mut part);
         settle(part, result, &mut report)?;

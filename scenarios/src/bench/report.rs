@@ -160,7 +160,7 @@ impl Report {
 
     fn markdown(&self) -> String {
         let mut out = format!(
-            "# Numbers\n\nMeasured by `make bench` ({}), which writes this page. One part again: `cargo run --release -p scenarios -- bench --only detect`.\n\
+            "# Numbers\n\nMeasured by `make bench` ({}), which writes this page. One part again: `make bench ONLY=detect`.\n\
              The agent is the program of the shipped image, one process outside the cluster as user `peer`, alerts to a loopback receiver: \
              the same tools and the same conditions as for the rivals, whose marks stand in the tools' README.\n",
             machine()

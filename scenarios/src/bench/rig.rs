@@ -1,5 +1,6 @@
 //! What the measurements share: the cluster, the shipped program run beside it as user `peer`, the receiver of its alerts.
 use std::fs;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -22,8 +23,6 @@ use crate::{exec, ui};
 pub(super) const HOME: &str = "podmender-bench";
 /// Where the agent serves its metrics while it is measured.
 pub(super) const BIND: &str = "127.0.0.1:18080";
-/// Where it sends its alerts.
-pub(super) const RECEIVER: u16 = 9099;
 
 /// The rig; the cluster is ours while it lives.
 pub(super) struct Rig {
@@ -35,12 +34,13 @@ pub(super) struct Rig {
     pub(super) dir: PathBuf,
     /// The most pods to measure with.
     pub(super) pods: u32,
+    /// Where the agent sends its alerts: a free port.
+    port: u16,
 }
 
 impl Rig {
     /// A fresh local cluster with kwok, the release build, the CRDs.
-    pub(super) fn set(pods: u32) -> Result<Self> {
-        let tools = Tools::find()?;
+    pub(super) fn set(tools: Tools, pods: u32) -> Result<Self> {
         packages::ensure()?;
         let image = image::build("release", None)?;
         let session = Session::open(Some("local"))?;
@@ -59,6 +59,7 @@ impl Rig {
             tools,
             dir,
             pods,
+            port: TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port(),
         };
         let crds = rig.dir.join("crds.yaml");
         write(
@@ -99,12 +100,12 @@ impl Rig {
 
     /// A receiver of alerts that writes what comes to `log`.
     pub(super) fn receiver(&self, log: &str, more: &[&str]) -> Result<Running> {
-        let port = RECEIVER.to_string();
+        let port = self.port.to_string();
         let mut args = vec![log, "--port", &port];
         args.extend(more);
         let running = self.start("recv.py", &args)?;
         wait::until("the receiver listens", 10, || {
-            std::net::TcpStream::connect(("127.0.0.1", RECEIVER)).context("not yet")
+            TcpStream::connect(("127.0.0.1", self.port)).context("not yet")
         })?;
         Ok(running)
     }
@@ -116,7 +117,7 @@ impl Rig {
             "metadata": {"name": "bench", "namespace": HOME},
             "spec": {
                 "scope": {"namespaces": [namespace]},
-                "alerting": {"channels": [{"type": "webhook", "url": format!("http://127.0.0.1:{RECEIVER}/podmender")}]},
+                "alerting": {"channels": [{"type": "webhook", "url": format!("http://127.0.0.1:{}/podmender", self.port)}]},
             },
         });
         crate::chaos::objects::merge(&mut policy, json!({"spec": fields}));
@@ -268,7 +269,7 @@ impl Drop for Agent {
 /// A plain GET from the agent.
 pub(super) fn get(path: &str) -> Result<String> {
     use std::io::{Read as _, Write as _};
-    let mut stream = std::net::TcpStream::connect(BIND)?;
+    let mut stream = TcpStream::connect(BIND)?;
     stream.set_read_timeout(Some(Duration::from_secs(2)))?;
     write!(
         stream,
@@ -292,10 +293,10 @@ pub(super) fn quiet() {
         return;
     }
     ui::say(format!(
-        "the machine is busy (load {}): waiting for up to 90 s",
+        "the machine is busy (load {}): waiting for up to 30 s",
         load()
     ));
-    let deadline = Instant::now() + Duration::from_secs(90);
+    let deadline = Instant::now() + Duration::from_secs(30);
     while busy() && Instant::now() < deadline {
         std::thread::sleep(Duration::from_secs(1));
     }

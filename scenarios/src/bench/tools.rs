@@ -4,7 +4,7 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{env, exec};
+use crate::{env, exec, ui};
 
 /// What is used of them.
 const FILES: [&str; 7] = [
@@ -20,9 +20,20 @@ const FILES: [&str; 7] = [
 /// The folder of the tools.
 pub(super) struct Tools(PathBuf);
 
+/// The tools; without them it is said what is missing, and the rest is left out.
+pub(super) fn find_or_say() -> Option<Tools> {
+    match Tools::find() {
+        Ok(tools) => Some(tools),
+        Err(missing) => {
+            ui::say(format!("only plan was measured: {missing:#}"));
+            None
+        }
+    }
+}
+
 impl Tools {
     /// Finds them, or says exactly what is missing.
-    pub(super) fn find() -> Result<Self> {
+    fn find() -> Result<Self> {
         if env::find_program("python3").is_none() {
             bail!("python3 is missing: the bench tools need it (Debian: apt-get install python3)");
         }

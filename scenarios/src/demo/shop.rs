@@ -13,8 +13,8 @@ pub const HOME: &str = "podmender";
 pub const BREAKING: [&str; 4] = ["mail", "report", "cart", "search"];
 
 const DB: &str = "mkdir -p /tmp/w; echo ok > /tmp/w/index.html; exec httpd -f -p 8080 -h /tmp/w";
-/// Waits six seconds for its database when it starts, two when it runs, and then gives up.
-const CART: &str = "n=0; max=12; while [ $n -lt $max ]; do if wget -q -O /dev/null http://$DB_SERVICE_HOST:8080/ 2>/dev/null; then n=0; max=4; else n=$((n+1)); fi; sleep 0.5; done; \
+/// Waits four seconds for its database when it starts, one when it runs, and then gives up.
+const CART: &str = "n=0; max=8; while [ $n -lt $max ]; do if wget -q -O /dev/null http://$DB_SERVICE_HOST:8080/ 2>/dev/null; then n=0; max=2; else n=$((n+1)); fi; sleep 0.5; done; \
      echo \"FATAL dial tcp db:8080: connect: connection refused\" >&2; exit 1";
 const LIVES: &str = "while :; do sleep 1; done";
 /// `tail` keeps what it reads until a line ends, and /dev/zero has none.

@@ -50,6 +50,9 @@ impl View {
         let who = text("/spec/workload/name");
         let shown = self.seen.entry(text("/metadata/name")).or_default();
         let mut lines = Vec::new();
+        if incident.pointer("/status/diagnosis").is_none() {
+            return lines; // just created: its status follows
+        }
         let mut say = |word, tone, text: String| {
             lines.push(Line {
                 who: who.clone(),
@@ -63,7 +66,8 @@ impl View {
         if shown.failures.insert(failure) {
             say("sees", Tone::Bad, sight(incident));
         }
-        let cause = text("/status/evidence/sentence");
+        // Another run of the same failure has other seconds in it: no news.
+        let cause = text("/status/evidence/sentence").replace(|c: char| c.is_ascii_digit(), "");
         if !cause.is_empty() && cause != shown.cause {
             say("explains", Tone::Agent, explanation(incident));
             shown.cause = cause;
@@ -156,7 +160,7 @@ fn sight(incident: &Value) -> String {
 fn explanation(incident: &Value) -> String {
     let mut text = text_at(incident, "/status/evidence/sentence").to_owned();
     if let Some(percent) = number_at(incident, "/status/evidence/confidence").filter(|c| *c > 0) {
-        text.push_str(&format!(" ({percent} % sure)"));
+        text.push_str(&format!(" ({percent}% sure)"));
     }
     text
 }
