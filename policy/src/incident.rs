@@ -240,7 +240,10 @@ impl Incident {
             );
         }
         let status = &mut self.status;
-        if !(same && finding.evidence.lines.is_empty() && !status.evidence.lines.is_empty()) {
+        let keeps_log =
+            same && finding.evidence.lines.is_empty() && !status.evidence.lines.is_empty();
+        // What reads like its redacted form needs no second look: redacting twice changes nothing.
+        if !keeps_log && status.evidence != finding.evidence {
             status.evidence = redact(&finding.evidence);
         }
         status.standing = status.standing.max(finding.diagnosis.standing);
