@@ -130,7 +130,7 @@ fn one(rig: &Rig, part: &mut Part, mood: &Mood, i: usize) -> Result<()> {
     named
 }
 
-/// Waits, aside, for the metric that says that the agent is in storm mode.
+/// Waits, aside, for the first decision to leave a workload alone because of the storm.
 fn storming_at() -> mpsc::Receiver<f64> {
     let (tell, told) = mpsc::channel();
     std::thread::spawn(move || {
@@ -139,7 +139,7 @@ fn storming_at() -> mpsc::Receiver<f64> {
             let metrics = get("/metrics").unwrap_or_default();
             if metrics
                 .lines()
-                .any(|l| l.starts_with("podmender_storm{") && l.ends_with(" 1"))
+                .any(|l| l.starts_with("podmender_decisions_total{") && l.contains("\"Storm\""))
             {
                 return tell.send(epoch());
             }

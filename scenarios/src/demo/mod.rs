@@ -150,7 +150,8 @@ fn missing(incidents: &[Value], screen: &Screen) -> Vec<String> {
         });
         if !stands {
             open.push(format!("{who} is not {phase}"));
-        } else if !screen.was_told(who, phase) {
+        } else if !screen.was_told(who, (phase == "Resolved").then_some(phase)) {
+            // What was clear at once is told at once, and not again when it is left to a person.
             open.push(format!("nobody was told that {who} is {phase}"));
         }
     }

@@ -83,13 +83,16 @@ impl Screen {
             .extend(alerts.iter().skip(self.told.len()).map(|a| a.body.clone()));
     }
 
-    /// Whether a message said that a service is in a phase.
-    pub(super) fn was_told(&self, who: &str, phase: &str) -> bool {
+    /// Whether a message told of a service, in that phase if there is one.
+    pub(super) fn was_told(&self, who: &str, phase: Option<&str>) -> bool {
         self.told.iter().any(|body| {
             let listed = body.get("incidents").and_then(Value::as_array);
             std::iter::once(body)
                 .chain(listed.into_iter().flatten())
-                .any(|one| text_at(one, "/workload/name") == who && text_at(one, "/phase") == phase)
+                .any(|one| {
+                    text_at(one, "/workload/name") == who
+                        && phase.is_none_or(|p| text_at(one, "/phase") == p)
+                })
         })
     }
 
