@@ -286,7 +286,12 @@ fn permission(
     let target_is_ready = seen.suspects.iter().any(|p| {
         p.uid == diagnosis.pod_uid && matches!(p.ready, Ready::Yes(since) if settled(since))
     });
-    let last_ready = target_is_ready && seen.replicas.ready <= 1;
+    // What the kubelet kills again and again for its probe serves nobody, whatever its readiness says in between.
+    let is_killed = matches!(
+        diagnosis.failure,
+        FailureKind::LivenessProbeFailed | FailureKind::StartupProbeFailed
+    ) && diagnosis.restarts > 0;
+    let last_ready = target_is_ready && !is_killed && seen.replicas.ready <= 1;
     let must_ask = policy.require_approval.contains(&remedy)
         || last_ready
         || (policy.level < Level::Autonomous

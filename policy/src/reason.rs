@@ -133,21 +133,6 @@ impl Reason {
         }
     }
 
-    /// Whether an escalation for this reason says nothing that the first message about the failure did not say: no remedy
-    /// was tried, none was ever possible.
-    #[must_use]
-    pub fn was_clear_at_once(self) -> bool {
-        matches!(
-            self,
-            Self::RestartCannotHelp
-                | Self::NoTypedRemedy
-                | Self::BarePod
-                | Self::ForeignOwner
-                | Self::OwnedByJob
-                | Self::NodeNotReady
-        )
-    }
-
     /// The reason as status and metrics show it.
     #[must_use]
     pub fn as_str(self) -> String {

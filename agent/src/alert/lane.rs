@@ -164,7 +164,7 @@ impl Lane {
         let told = known.or(notice.told);
         // While a message is under way it is open what will have been told: keep the newest state until then.
         let open = self.under_way.iter().any(|n| &n.id == id);
-        if !open && !is_news(told, notice.phase, notice.reason) {
+        if !open && !is_news(told, notice.phase) {
             self.pending.remove(id);
             return false;
         }
@@ -192,7 +192,7 @@ impl Lane {
 
     /// The phase of an incident that is still to be told here.
     pub(crate) fn pending_phase(&self, id: &IncidentId) -> Option<Phase> {
-        self.pending.get(id).map(|p| p.notice.phase)
+        self.pending.get(id).map(|p| p.notice.tells())
     }
 
     pub(crate) fn pending(&self) -> usize {
@@ -235,11 +235,12 @@ impl Lane {
     /// The receiver took it. Returns what it was told, and whether the channel had a problem that is over now.
     pub(crate) fn arrived(&mut self) -> (Vec<Arc<Notice>>, bool) {
         let told = std::mem::take(&mut self.under_way);
-        for Notice { id, phase, .. } in told.iter().map(AsRef::as_ref) {
-            self.told.insert(id.clone(), *phase);
+        for notice in &told {
+            let (id, phase) = (&notice.id, notice.tells());
+            self.told.insert(id.clone(), phase);
             match self.pending.get_mut(id) {
-                Some(p) if is_news(Some(*phase), p.notice.phase, p.notice.reason) => {
-                    Arc::make_mut(&mut p.notice).told = Some(*phase);
+                Some(p) if is_news(Some(phase), p.notice.phase) => {
+                    Arc::make_mut(&mut p.notice).told = Some(phase);
                 }
                 Some(_) => {
                     self.pending.remove(id);

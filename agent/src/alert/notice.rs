@@ -71,6 +71,16 @@ impl Notice {
         }
     }
 
+    /// As what this counts once it is told: a first message that says already that a person is needed if it happens again
+    /// leaves nothing to say when it does.
+    #[must_use]
+    pub fn tells(&self) -> Phase {
+        match self.reason {
+            Reason::PersonIfAgain => Phase::Escalated,
+            _ => self.phase,
+        }
+    }
+
     /// Drops what a digest does not show.
     pub(crate) fn slim(&mut self) {
         self.evidence.lines = Vec::new();
@@ -82,18 +92,15 @@ impl Notice {
 
 /// Whether `now` is news to people who were told `told` last.
 ///
-/// One message when it begins, one when a person is needed, one when it ends: not one for each step between. That a person
-/// is needed is no news where the first message could say so already (nothing was ever tried).
+/// One message when it begins, one when a person is needed, one when it ends: not one for each step between.
 #[must_use]
-pub fn is_news(told: Option<Phase>, now: Phase, reason: Reason) -> bool {
+pub fn is_news(told: Option<Phase>, now: Phase) -> bool {
     let Some(told) = told else {
         return true;
     };
     match now {
         Phase::Resolved => told != Phase::Resolved,
-        Phase::Escalated => {
-            told != Phase::Escalated && !(told == Phase::Detected && reason.was_clear_at_once())
-        }
+        Phase::Escalated => told != Phase::Escalated,
         Phase::AwaitingApproval => told != Phase::AwaitingApproval,
         // It failed again after it was well; otherwise a step on the way.
         Phase::Detected | Phase::Remediating | Phase::Verifying => told == Phase::Resolved,
@@ -118,7 +125,7 @@ mod tests {
             Phase::Resolved,
             Phase::Resolved,
         ] {
-            if is_news(told, now, Reason::Verifying) {
+            if is_news(told, now) {
                 told = Some(now);
                 messages += 1;
             }
@@ -128,31 +135,10 @@ mod tests {
 
     #[test]
     fn a_person_is_called_once_for_each_reason() {
-        assert!(is_news(
-            Some(Phase::Detected),
-            Phase::AwaitingApproval,
-            Reason::VerifyFailed
-        ));
-        assert!(is_news(
-            Some(Phase::AwaitingApproval),
-            Phase::Escalated,
-            Reason::VerifyFailed
-        ));
-        assert!(!is_news(
-            Some(Phase::Escalated),
-            Phase::Escalated,
-            Reason::VerifyFailed
-        ));
-        assert!(is_news(
-            Some(Phase::Resolved),
-            Phase::Detected,
-            Reason::VerifyFailed
-        ));
-        assert!(!is_news(
-            Some(Phase::Detected),
-            Phase::Escalated,
-            Reason::RestartCannotHelp
-        ));
-        assert!(is_news(None, Phase::Resolved, Reason::VerifyFailed));
+        assert!(is_news(Some(Phase::Detected), Phase::AwaitingApproval));
+        assert!(is_news(Some(Phase::AwaitingApproval), Phase::Escalated));
+        assert!(!is_news(Some(Phase::Escalated), Phase::Escalated));
+        assert!(is_news(Some(Phase::Resolved), Phase::Detected));
+        assert!(is_news(None, Phase::Resolved));
     }
 }

@@ -328,7 +328,7 @@ fn everywhere(state: &State, told: Vec<Arc<Notice>>) -> Vec<ToldNow> {
             !lane.misconfigured
                 && lane
                     .pending_phase(&notice.id)
-                    .is_some_and(|p| p == notice.phase)
+                    .is_some_and(|p| p == notice.tells())
         })
     };
     told.iter()
@@ -336,7 +336,7 @@ fn everywhere(state: &State, told: Vec<Arc<Notice>>) -> Vec<ToldNow> {
         .map(|notice| ToldNow {
             incident: notice.id.clone(),
             workload: notice.workload.clone(),
-            phase: notice.phase,
+            phase: notice.tells(),
         })
         .collect()
 }
