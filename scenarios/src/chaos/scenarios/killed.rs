@@ -8,7 +8,7 @@ use super::crash::CRASHES_WHEN_DOWN;
 use crate::chaos::case::Case;
 use crate::chaos::gate::{Answer, Gate};
 use crate::chaos::objects::{App, CRASHES_WHEN_SICK};
-use crate::chaos::wait;
+use crate::chaos::{api, wait};
 
 pub(super) const ALL: &[Scenario] = &[
     Scenario::new(
@@ -16,6 +16,13 @@ pub(super) const ALL: &[Scenario] = &[
         &[32],
         "a restart of the agent forgets the cooldown, and it restarts at will",
         in_cooldown,
+    )
+    .alone(),
+    Scenario::new(
+        "ledger-lost",
+        &[82],
+        "somebody deletes the ledger, and the agent thinks that it has never done anything",
+        ledger_lost,
     )
     .alone(),
     Scenario::new(
@@ -122,12 +129,35 @@ fn while_verifying(case: &Case<'_>) -> Result<()> {
 }
 
 fn in_cooldown(case: &Case<'_>) -> Result<()> {
+    the_second_act_waits(case, || case.agent.replace())?;
+    case.stands("web", "Escalated", "VerifyFailed", 60)?;
+    case.agent.kill()?;
+    case.agent.ready(60)?;
+    case.silence(20)
+}
+
+/// The ledger is rebuilt from the incidents: its loss frees no budget and no cooldown.
+fn ledger_lost(case: &Case<'_>) -> Result<()> {
+    the_second_act_waits(case, || {
+        let ledger = api::path(
+            "podmender.io/v1alpha1",
+            "Ledger",
+            Some(&case.agent.namespace),
+        );
+        case.stage.api.delete(&format!("{ledger}/podmender"))?;
+        case.agent.kill()?;
+        case.agent.ready(60)
+    })
+}
+
+/// Cooldown of a crash loop that a restart does not help, with something that befalls the agent in it.
+fn the_second_act_waits(case: &Case<'_>, befall: impl Fn() -> Result<()>) -> Result<()> {
     case.policy(json!({"cooldownPeriod": "40s"}), json!({}))?;
     case.run_one(&App::new("web", CRASHES_WHEN_DOWN), "web")?;
     case.fault("down", true)?;
     case.evicted(1, 40)?;
     case.stands("web", "Detected", "Cooldown", 40)?;
-    case.agent.replace()?;
+    befall()?;
     let evictions = case.evicted(2, 60)?;
     let [first, second] = evictions.as_slice() else {
         anyhow::bail!("{} evictions", evictions.len())
@@ -138,10 +168,7 @@ fn in_cooldown(case: &Case<'_>) -> Result<()> {
         between >= SignedDuration::from_secs(39),
         "only {between:?} lie between them"
     );
-    case.stands("web", "Escalated", "VerifyFailed", 60)?;
-    case.agent.kill()?;
-    case.agent.ready(60)?;
-    case.silence(20)
+    Ok(())
 }
 
 fn while_paused(case: &Case<'_>) -> Result<()> {

@@ -3,7 +3,9 @@ use anyhow::{Result, ensure};
 use serde_json::json;
 
 use super::Scenario;
+use super::crash::CRASHES_WHEN_DOWN;
 use crate::chaos::case::{Case, name_of};
+use crate::chaos::gate::{Answer, Gate};
 use crate::chaos::incident::Incident;
 use crate::chaos::objects::{App, CRASHES_WHEN_SICK};
 
@@ -32,6 +34,18 @@ pub(super) const ALL: &[Scenario] = &[
         &[7, 105],
         "the agent gets round a PodDisruptionBudget by deleting the pod",
         a_budget_holds,
+    ),
+    Scenario::new(
+        "admission-denies",
+        &[80],
+        "our admission policy forbids it, and the agent tries again and again",
+        admission_denies,
+    ),
+    Scenario::new(
+        "policy-deleted",
+        &[70],
+        "I deleted the policy, and the agent goes on",
+        the_policy_is_deleted,
     ),
 ];
 
@@ -137,4 +151,34 @@ fn a_budget_holds(case: &Case<'_>) -> Result<()> {
         "the pod is gone"
     );
     Ok(())
+}
+
+fn admission_denies(case: &Case<'_>) -> Result<()> {
+    let gate = Gate::start(Answer::Deny)?;
+    case.stage.api.apply(&gate.webhook(&case.namespace))?;
+    case.policy(json!({}), json!({}))?;
+    let pod = case.run_one(&App::new("web", CRASHES_WHEN_SICK), "web")?;
+    case.sicken(&pod)?;
+    case.stands("web", "Escalated", "Refused", 40)?;
+    case.told("Escalated", 10)?;
+    case.silence(20)?;
+    ensure!(
+        gate.arrived() == 1,
+        "{} evictions were tried",
+        gate.arrived()
+    );
+    Ok(())
+}
+
+fn the_policy_is_deleted(case: &Case<'_>) -> Result<()> {
+    case.policy(json!({"cooldownPeriod": "20s"}), json!({}))?;
+    case.run_one(&App::new("web", CRASHES_WHEN_DOWN), "web")?;
+    case.fault("down", true)?;
+    case.evicted(1, 40)?;
+    case.stands("web", "Detected", "Cooldown", 40)?;
+    let policy = case.agent.policy_path(&case.namespace);
+    case.stage.api.delete(&policy)?;
+    case.untouched(35)?;
+    case.policy(json!({"cooldownPeriod": "20s"}), json!({}))?;
+    case.evicted(2, 20).map(drop)
 }
