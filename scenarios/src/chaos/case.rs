@@ -94,10 +94,11 @@ impl Case<'_> {
         self.stage.api.apply(&object).map(drop)
     }
 
-    /// Creates a workload and waits until all of its replicas are Ready.
+    /// Creates a workload, waits until all of its replicas are Ready, and sees them run well for a moment: what fails
+    /// within its first second is a failure at start, and another story.
     pub fn run(&self, app: &App, name: &str, replicas: usize) -> Result<Vec<Value>> {
         self.start(app)?;
-        wait::until("the workload is Ready at first", 60, || {
+        let ready = || {
             let pods = self.ready_pods(name)?;
             ensure!(
                 pods.len() == replicas,
@@ -105,7 +106,10 @@ impl Case<'_> {
                 pods.len()
             );
             Ok(pods)
-        })
+        };
+        wait::until("the workload is Ready at first", 60, ready)?;
+        wait::throughout("the workload runs well", 3, || ready().map(drop))?;
+        ready()
     }
 
     /// The only pod of a workload that runs well with one replica.
