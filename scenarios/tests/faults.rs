@@ -26,8 +26,11 @@ fn in_code() -> BTreeMap<u16, BTreeSet<String>> {
                     continue;
                 };
                 let name = format!("fault_{}", rest.split('(').next().unwrap());
-                let rows = rest.split('_').map_while(|part| part.parse::<u16>().ok());
-                for row in rows {
+                // `fault_13_and_15_...` names two rows.
+                let numbers = rest
+                    .split('_')
+                    .take_while(|part| *part == "and" || part.parse::<u16>().is_ok());
+                for row in numbers.filter_map(|part| part.parse().ok()) {
                     found.entry(row).or_default().insert(name.clone());
                 }
             }

@@ -94,8 +94,8 @@ impl Case<'_> {
         self.stage.api.apply(&object).map(drop)
     }
 
-    /// Creates a workload, waits until all of its replicas are Ready, and sees them run well for a moment: what fails
-    /// within its first second is a failure at start, and another story.
+    /// Creates a workload, waits until all of its replicas are Ready, and sees them run well for a while: what fails
+    /// within its first 15 s is a failure at start for the agent, and another story.
     pub fn run(&self, app: &App, name: &str, replicas: usize) -> Result<Vec<Value>> {
         self.start(app)?;
         let ready = || {
@@ -108,7 +108,7 @@ impl Case<'_> {
             Ok(pods)
         };
         wait::until("the workload is Ready at first", 60, ready)?;
-        wait::throughout("the workload runs well", 3, || ready().map(drop))?;
+        wait::throughout("the workload runs well", 16, || ready().map(drop))?;
         ready()
     }
 

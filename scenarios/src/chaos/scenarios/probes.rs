@@ -3,7 +3,7 @@ use anyhow::{Result, ensure};
 use serde_json::json;
 
 use super::Scenario;
-use crate::chaos::case::{Case, uid_of};
+use crate::chaos::case::{Case, name_of, uid_of};
 use crate::chaos::objects::{App, LIVES};
 
 pub(super) const ALL: &[Scenario] = &[
@@ -21,7 +21,7 @@ pub(super) const ALL: &[Scenario] = &[
     ),
     Scenario::new(
         "readiness-all",
-        &[78, 85],
+        &[78],
         "all replicas wait for the same dependency, and the agent restarts them too",
         no_replica_is_ready,
     ),
