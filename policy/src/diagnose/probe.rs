@@ -147,7 +147,8 @@ pub(super) fn unsteady<'a>(
         return None;
     };
     let fits = |p: &ProbeFailure| {
-        let this_run = p.last >= ready && since.is_none_or(|s| p.last >= s);
+        // Times have whole seconds: the last failure before it became Ready may lie in the same one.
+        let this_run = p.last > ready && since.is_none_or(|s| p.last >= s);
         let recent = recovers(p).is_none_or(|at| now < at);
         p.probe == Probe::Readiness && this_run && recent
     };

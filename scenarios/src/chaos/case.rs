@@ -257,16 +257,19 @@ impl Case<'_> {
         })
     }
 
-    /// Waits until a container of the workload has been restarted so often.
+    /// Waits until a container of the workload has been restarted so often, and sits in its back-off.
     pub fn crashed(&self, app: &str, times: u64, seconds: u64) -> Result<()> {
         wait::until("the crash loop", seconds, || {
-            let pods = self.pods(app)?;
-            let restarts = pods.iter().filter_map(|p| {
-                p.pointer("/status/containerStatuses/0/restartCount")?
-                    .as_u64()
-            });
-            let most = restarts.max().unwrap_or(0);
-            ensure!(most >= times, "{most} restarts so far");
+            let loops = |pod: &Value| {
+                let status = pod.pointer("/status/containerStatuses/0")?;
+                let waits = status.pointer("/state/waiting/reason")? == "CrashLoopBackOff";
+                waits.then(|| status.get("restartCount")?.as_u64())?
+            };
+            let most = self.pods(app)?.iter().filter_map(loops).max();
+            ensure!(
+                most.is_some_and(|m| m >= times),
+                "restarts in back-off: {most:?}"
+            );
             Ok(())
         })
     }

@@ -3,7 +3,7 @@ use anyhow::{Result, ensure};
 use serde_json::json;
 
 use super::Scenario;
-use crate::chaos::case::{Case, name_of, uid_of};
+use crate::chaos::case::{Case, uid_of};
 use crate::chaos::objects::{App, LIVES};
 
 pub(super) const ALL: &[Scenario] = &[
