@@ -10,7 +10,7 @@ use crate::{
         out,
         table::{Colour, Tone},
     },
-    record::LEDGER,
+    record::{AGENT_LABEL, LEDGER},
 };
 use anyhow::{Context as _, anyhow};
 use kube::{Api, Error, api::ListParams};
@@ -85,9 +85,11 @@ async fn from_cluster(cluster: &Cluster, own: &str) -> anyhow::Result<Chain> {
     let ledger = ledger.ok_or_else(|| {
         anyhow!("there is no ledger in namespace {own}: no agent has run there yet, or --own-namespace is another")
     })?;
-    let incidents = match list(Api::all(cluster.client.clone())).await {
+    // Two agents in one cluster have a chain each.
+    let ours = ListParams::default().labels(&format!("{AGENT_LABEL}={own}"));
+    let incidents = match list(Api::all(cluster.client.clone()), &ours).await {
         Ok(incidents) => incidents,
-        Err(Error::Api(status)) if status.code == 403 => scoped(cluster, own).await?,
+        Err(Error::Api(status)) if status.code == 403 => scoped(cluster, own, &ours).await?,
         Err(e) => return Err(cluster.explain("list incidents in all namespaces", e)),
     };
     let records = incidents
@@ -98,26 +100,34 @@ async fn from_cluster(cluster: &Cluster, own: &str) -> anyhow::Result<Chain> {
     Ok((records.collect(), ledger.anchor, ledger.head))
 }
 
-async fn scoped(cluster: &Cluster, own: &str) -> anyhow::Result<Vec<api::Incident>> {
-    let policies = list(Api::namespaced(cluster.client.clone(), own)).await;
+async fn scoped(
+    cluster: &Cluster,
+    own: &str,
+    ours: &ListParams,
+) -> anyhow::Result<Vec<api::Incident>> {
+    let policies = list(
+        Api::namespaced(cluster.client.clone(), own),
+        &ListParams::default(),
+    )
+    .await;
     let doing = format!("list policies in namespace {own}");
     let policies = policies.map_err(|e| cluster.explain(&doing, e))?;
     let mut namespaces: BTreeSet<String> = doctor::named(&policies);
     namespaces.extend(cluster.namespace.clone());
     let mut all = Vec::new();
     for namespace in &namespaces {
-        let found = list(Api::namespaced(cluster.client.clone(), namespace)).await;
+        let found = list(Api::namespaced(cluster.client.clone(), namespace), ours).await;
         let doing = format!("list incidents in namespace {namespace}");
         all.extend(found.map_err(|e| cluster.explain(&doing, e))?);
     }
     Ok(all)
 }
 
-async fn list<K>(api: Api<K>) -> Result<Vec<K>, Error>
+async fn list<K>(api: Api<K>, which: &ListParams) -> Result<Vec<K>, Error>
 where
     K: Clone + std::fmt::Debug + serde::de::DeserializeOwned,
 {
-    Ok(api.list(&ListParams::default()).await?.items)
+    Ok(api.list(which).await?.items)
 }
 
 fn say(global: &Global, result: &Result<Verified, Vec<Breach>>) -> anyhow::Result<u8> {
