@@ -91,8 +91,11 @@ struct Test {
     /// Show the scenarios and what each is about
     #[arg(long)]
     list: bool,
+    /// Also the scenarios on probation
+    #[arg(long)]
+    all: bool,
     /// How many at a time
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 4)]
     jobs: usize,
     /// Leave cluster, agents and workloads up to look around
     #[arg(long)]
@@ -220,6 +223,7 @@ fn scenarios_on_pods(test: Test) -> Result<ExitCode> {
     }
     let passed = runner::run(&runner::Options {
         only: test.only,
+        all: test.all,
         jobs: test.jobs,
         keep: test.keep,
         reuse: test.reuse,

@@ -236,6 +236,22 @@ impl Case<'_> {
         })
     }
 
+    /// Waits until people know that it is theirs: told so at once, or in the first message (then not told again).
+    pub fn handed_over(&self, seconds: u64) -> Result<Alert> {
+        wait::until("the alert", seconds, || {
+            let alerts = self.alerts();
+            let theirs = |a: &&Alert| {
+                a.text("phase") == "Escalated" || a.text("decisionReason") == "PersonIfAgain"
+            };
+            alerts.iter().find(theirs).cloned().with_context(|| {
+                format!(
+                    "nobody was told that it is theirs, in {} messages",
+                    alerts.len()
+                )
+            })
+        })
+    }
+
     /// Fails if, in that time, anything more is done or told.
     pub fn silence(&self, seconds: u64) -> Result<()> {
         let (done, told) = (self.evictions()?.len(), self.alerts().len());

@@ -13,7 +13,8 @@ pub(super) const ALL: &[Scenario] = &[
         &[],
         "the database was away for a minute, and the service sits in its back-off for five more",
         back_with_its_dependency,
-    ),
+    )
+    .on_probation(),
     Scenario::new(
         "crash-hopeless",
         &[110],
@@ -61,25 +62,34 @@ fn mended_by_a_new_pod(case: &Case<'_>) -> Result<()> {
     case.evicted(1, 0).map(drop)
 }
 
-/// The first restart comes too early, the second finds the dependency back and cuts the kubelet's back-off short.
+/// The first restart comes too early; while the database is repaired the agent is told to wait; the second restart cuts the
+/// kubelet's back-off short.
 fn back_with_its_dependency(case: &Case<'_>) -> Result<()> {
-    case.policy(json!({"cooldownPeriod": "25s"}), json!({}))?;
+    case.policy(json!({}), json!({}))?;
     case.stage.api.apply(&json!({
         "apiVersion": "v1", "kind": "Service", "metadata": {"name": "db", "namespace": case.namespace},
         "spec": {"selector": {"app": "db"}, "ports": [{"port": 8080}]},
     }))?;
     case.run_one(&App::new("db", DEPENDENCY), "db")?;
     case.run_one(&App::new("web", DEPENDANT), "web")?;
-    let scale = |replicas: u32| {
-        let path = case.path("apps/v1", "Deployment", "db");
-        let patch = json!({"spec": {"replicas": replicas}});
+    let change = |deployment: &str, patch: Value| {
+        let path = case.path("apps/v1", "Deployment", deployment);
         case.stage.api.merge(&path, &patch)
     };
-    scale(0)?;
+    let pause = |value: Value| {
+        let patch = json!({"metadata": {"annotations": {"podmender.io/paused": value}}});
+        change("web", patch)
+    };
+    change("db", json!({"spec": {"replicas": 0}}))?;
     case.evicted(1, 60)?;
-    case.crashed("web", 2, 60)?;
-    scale(1)?;
-    case.evicted(2, 60)?;
+    pause(json!("true"))?;
+    case.crashed("web", 3, 120)?;
+    change("db", json!({"spec": {"replicas": 1}}))?;
+    wait::until("the database is back", 20, || {
+        case.ready_pods("db")?.pop().context("it is not Ready")
+    })?;
+    pause(Value::Null)?;
+    case.evicted(2, 15)?;
     case.mended("web", 1, 20)?;
     let incident = case.stands("web", "Resolved", "Mended", 30)?;
     let verdicts: Vec<Option<&str>> = incident
@@ -106,7 +116,7 @@ fn given_up_after_two(case: &Case<'_>) -> Result<()> {
     case.fault("down", true)?;
     case.stands("web", "Escalated", "VerifyFailed", 120)?;
     case.evicted(2, 5)?;
-    case.told("Escalated", 10)?;
+    case.handed_over(10)?;
     case.silence(40)
 }
 
@@ -116,7 +126,7 @@ fn given_up_within_the_budget(case: &Case<'_>) -> Result<()> {
     case.fault("down", true)?;
     case.stands("web", "Escalated", "BudgetSpent", 90)?;
     case.evicted(1, 5)?;
-    case.told("Escalated", 10)?;
+    case.handed_over(10)?;
     case.silence(30)?;
     // It mends itself: people are told, once, and nothing else happens.
     case.fault("down", false)?;
@@ -138,7 +148,7 @@ fn a_bad_release_is_a_persons(case: &Case<'_>) -> Result<()> {
         onset == Some(json!("NewRevision")),
         "its onset is {onset:?}"
     );
-    case.told("Escalated", 10)?;
+    case.handed_over(10)?;
     case.untouched(15)?;
     let old = wait::until("the old revision serves on", 5, || {
         case.ready_pods("web")?.pop().context("nothing is Ready")

@@ -47,7 +47,7 @@ fn too_small_a_limit_is_a_persons(case: &Case<'_>) -> Result<()> {
     case.start(&limited("web", EATS))?;
     let incident = case.stands("web", "Escalated", "RestartCannotHelp", 60)?;
     incident.fails_with(&["OOMKilled"])?;
-    let alert = case.told("Escalated", 10)?;
+    let alert = case.handed_over(10)?;
     ensure!(
         alert.text("failure") == "OOMKilled",
         "told of {}",

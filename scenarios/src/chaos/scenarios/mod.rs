@@ -24,6 +24,8 @@ pub struct Scenario {
     pub faults: &'static [u16],
     /// Whether it needs an agent of its own, because it kills or replaces it.
     pub own_agent: bool,
+    /// Not yet seen green often enough to decide over a change: run by name or with `--all` only.
+    pub on_probation: bool,
     /// What happens and what must come of it.
     pub run: fn(&Case<'_>) -> Result<()>,
 }
@@ -40,6 +42,7 @@ impl Scenario {
             about,
             faults,
             own_agent: false,
+            on_probation: false,
             run,
         }
     }
@@ -47,6 +50,12 @@ impl Scenario {
     /// With an agent that it may kill.
     const fn alone(mut self) -> Self {
         self.own_agent = true;
+        self
+    }
+
+    /// Left out of a run that names no scenarios.
+    const fn on_probation(mut self) -> Self {
+        self.on_probation = true;
         self
     }
 

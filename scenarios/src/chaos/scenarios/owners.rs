@@ -39,7 +39,7 @@ fn bare_pod(case: &Case<'_>) -> Result<()> {
     let pod = case.run_one(&App::new("web", CRASHES_WHEN_SICK).kind("Pod"), "web")?;
     case.sicken(&pod)?;
     case.stands("web", "Escalated", "BarePod", 40)?;
-    case.told("Escalated", 10)?;
+    case.handed_over(10)?;
     case.silence(15)?;
     case.evicted(0, 0)?;
     let stays = case.pods("web")?.iter().any(|p| uid_of(p) == uid_of(&pod));
@@ -92,7 +92,7 @@ fn job(case: &Case<'_>) -> Result<()> {
     );
     let incident = case.stands("web", "Escalated", "OwnedByJob", 60)?;
     incident.fails_with(&["JobFailed"])?;
-    case.told("Escalated", 10)?;
+    case.handed_over(10)?;
     case.silence(10)?;
     case.evicted(0, 0).map(drop)
 }

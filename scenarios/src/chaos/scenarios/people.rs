@@ -141,7 +141,7 @@ fn a_budget_holds(case: &Case<'_>) -> Result<()> {
     let pod = case.run_one(&App::new("web", CRASHES_WHEN_SICK), "web")?;
     case.sicken(&pod)?;
     case.stands("web", "Escalated", "DisruptionBudget", 40)?;
-    case.told("Escalated", 10)?;
+    case.handed_over(10)?;
     case.silence(20)?;
     // No delete instead of the eviction: the oracle at the end would find it, too.
     case.evicted(0, 0)?;
@@ -160,7 +160,7 @@ fn admission_denies(case: &Case<'_>) -> Result<()> {
     let pod = case.run_one(&App::new("web", CRASHES_WHEN_SICK), "web")?;
     case.sicken(&pod)?;
     case.stands("web", "Escalated", "Refused", 40)?;
-    case.told("Escalated", 10)?;
+    case.handed_over(10)?;
     case.silence(20)?;
     ensure!(
         gate.arrived() == 1,

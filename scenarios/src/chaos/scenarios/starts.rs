@@ -37,7 +37,7 @@ pub(super) const ALL: &[Scenario] = &[
 /// Escalated and told at once, and nothing done.
 fn handed_over(case: &Case<'_>, seconds: u64) -> Result<Incident> {
     let incident = case.stands("web", "Escalated", "RestartCannotHelp", seconds)?;
-    case.told("Escalated", 5)?;
+    case.handed_over(5)?;
     case.silence(20)?;
     case.evicted(0, 0)?;
     Ok(incident)
@@ -49,7 +49,7 @@ fn image(case: &Case<'_>) -> Result<()> {
     let image = "127.0.0.1:1/shop/web:v1.0.1";
     case.start(&App::new("web", LIVES).container(json!({"image": image})))?;
     handed_over(case, 30)?.fails_with(&["ErrImagePull", "ImagePullBackOff"])?;
-    let named = case.told("Escalated", 0)?.body.to_string().contains(image);
+    let named = case.handed_over(0)?.body.to_string().contains(image);
     ensure!(named, "the alert does not name the image");
     Ok(())
 }
@@ -63,7 +63,7 @@ fn configmap(case: &Case<'_>) -> Result<()> {
     let missing = incident.0.pointer("/status/diagnosis/missing").cloned();
     let expected = json!({"kind": "ConfigMap", "name": "settings"});
     ensure!(missing.as_ref() == Some(&expected), "missing: {missing:?}");
-    let named = case.told("Escalated", 0)?.text("text").contains("settings");
+    let named = case.handed_over(0)?.text("text").contains("settings");
     ensure!(named, "the alert does not name the ConfigMap");
     case.stage.api.apply(&json!({
         "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings", "namespace": case.namespace},
