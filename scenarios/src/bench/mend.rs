@@ -9,7 +9,7 @@ use crate::chaos::{api, wait};
 use crate::cluster::state::BUSYBOX_IMAGE;
 
 /// So many workloads crash, one after the other.
-const WORKLOADS: usize = 5;
+const WORKLOADS: usize = 3;
 /// How long a new pod must be well; not counted.
 const HEALTHY_DELAY: f64 = 10.0;
 /// Fails until its pod is replaced: the folder lives as long as the pod.

@@ -30,11 +30,14 @@ pub struct Options {
 type Measure = fn(&Rig, &mut Part) -> Result<()>;
 
 /// The parts by name, in the order in which they share what they set up.
-const ON_A_CLUSTER: [(&str, Measure); 4] = [
+const ON_A_CLUSTER: [(&str, Measure); 7] = [
     ("detect", detect::measure),
-    ("mend", mend::measure),
-    ("storm", storm::measure),
     ("footprint", footprint::measure),
+    ("storm", storm::measure),
+    ("storm-refused", storm::refused),
+    ("storm-slow", storm::slow),
+    ("scale", footprint::scale),
+    ("mend", mend::measure),
 ];
 const ALONE: [&str; 2] = ["plan", "image"];
 
@@ -45,7 +48,7 @@ pub fn run(options: &Options) -> Result<()> {
     for name in &options.only {
         ensure!(
             known(name),
-            "there is no part {name}: plan, image, detect, mend, storm, footprint"
+            "there is no part {name}: plan, image, detect, mend, footprint, storm, storm-refused, storm-slow, scale"
         );
     }
     let mut report = Report::open(&options.page)?;

@@ -110,7 +110,17 @@ pub(super) struct Report {
     parts: Vec<Part>,
 }
 
-const ORDER: [&str; 6] = ["detect", "mend", "footprint", "storm", "plan", "image"];
+const ORDER: [&str; 9] = [
+    "detect",
+    "mend",
+    "footprint",
+    "scale",
+    "storm",
+    "storm-refused",
+    "storm-slow",
+    "plan",
+    "image",
+];
 
 impl Report {
     /// With what earlier runs measured.
@@ -212,7 +222,10 @@ fn title(part: &str) -> &str {
         "detect" => "Detection",
         "mend" => "Mending",
         "footprint" => "Memory, CPU, requests, start",
+        "scale" => "The same beside 10,000 pods",
         "storm" => "Storm: 2,000 pods of 200 workloads fail within 10 s",
+        "storm-refused" => "The same with a receiver that refuses for a minute",
+        "storm-slow" => "The same with a slow receiver",
         "plan" => "plan()",
         "image" => "Image",
         other => other,

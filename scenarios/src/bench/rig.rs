@@ -22,7 +22,7 @@ use crate::{exec, ui};
 /// The namespace of the measured agent's policy and ledger.
 pub(super) const HOME: &str = "podmender-bench";
 /// Where the agent serves its metrics while it is measured.
-pub(super) const BIND: &str = "127.0.0.1:18080";
+const BIND: &str = "127.0.0.1:18080";
 
 /// The rig; the cluster is ours while it lives.
 pub(super) struct Rig {
@@ -135,6 +135,10 @@ impl Rig {
 
     /// Starts the shipped program under `measure.py`, for `seconds` or until it is finished.
     pub(super) fn agent(&self, name: &str, namespace: &str, seconds: u32) -> Result<Agent> {
+        ensure!(
+            TcpStream::connect(BIND).is_err(),
+            "something listens on {BIND} already: an agent of an earlier run?"
+        );
         let log = self.dir.join(format!("{name}.agent.log"));
         let state = &self.session.state;
         let text = |path: &Path| path.display().to_string();
@@ -293,10 +297,10 @@ pub(super) fn quiet() {
         return;
     }
     ui::say(format!(
-        "the machine is busy (load {}): waiting for up to 30 s",
+        "the machine is busy (load {}): waiting for up to 5 s",
         load()
     ));
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_secs(5);
     while busy() && Instant::now() < deadline {
         std::thread::sleep(Duration::from_secs(1));
     }

@@ -49,17 +49,28 @@ const MOODS: [Mood; 3] = [
 ];
 
 pub(super) fn measure(rig: &Rig, part: &mut Part) -> Result<()> {
+    with(rig, part, 0)
+}
+
+pub(super) fn slow(rig: &Rig, part: &mut Part) -> Result<()> {
+    with(rig, part, 1)
+}
+
+pub(super) fn refused(rig: &Rig, part: &mut Part) -> Result<()> {
+    with(rig, part, 2)
+}
+
+fn with(rig: &Rig, part: &mut Part, i: usize) -> Result<()> {
+    let mood = MOODS.get(i).context("there is no such receiver")?;
     rig.namespace(NAMESPACE)?;
     rig.tool("kwokload.py", &["nodes", "8"])?;
     rig.policy(NAMESPACE, json!({}))?;
     populate(rig, PODS)?;
-    for (i, mood) in MOODS.iter().enumerate() {
-        rig.forget(NAMESPACE)?;
-        quiet();
-        let result = one(rig, part, mood, i);
-        rig.tool("storm.py", &[&PODS.to_string(), "--seconds", "5", "--heal"])?;
-        result.with_context(|| mood.name)?;
-    }
+    rig.forget(NAMESPACE)?;
+    quiet();
+    let result = one(rig, part, mood, i);
+    rig.tool("storm.py", &[&PODS.to_string(), "--seconds", "5", "--heal"])?;
+    result.with_context(|| mood.name)?;
     part.notes.push(format!("`kwokload.py pods {PODS} --per 10`, `storm.py {PODS} --seconds 10 --events`, `recv.py`; limits of the policy are the defaults (a storm from {THRESHOLD} workloads on)"));
     Ok(())
 }
@@ -108,7 +119,7 @@ fn one(rig: &Rig, part: &mut Part, mood: &Mood, i: usize) -> Result<()> {
         );
         Ok(())
     });
-    let _ = wait::throughout("a little longer", 10, || Ok(()));
+    let _ = wait::throughout("a little longer", 5, || Ok(()));
     let theirs = rig.tool("stormcount.py", &[&failed, &alerts])?;
     drop(receiver);
     rows(

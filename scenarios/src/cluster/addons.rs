@@ -63,6 +63,8 @@ impl Orders<'_> {
                 self.state.conf().join("kwok.kubeconfig").display()
             ),
             "--manage-all-nodes=false".into(),
+            // Without leases the controllers count a fake node as lost between two of its rare heartbeats.
+            "--node-lease-duration-seconds=40".into(),
             "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake".into(),
             // Fake nodes announce this port; without it `kubectl logs` would ask the real kubelet.
             format!("--server-address={NODE_ADDRESS}:10247"),
