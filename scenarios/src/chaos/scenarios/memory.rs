@@ -53,7 +53,7 @@ fn too_small_a_limit_is_a_persons(case: &Case<'_>) -> Result<()> {
         "told of {}",
         alert.text("failure")
     );
-    case.crashed("web", 3, 60)?;
+    case.crashed("web", 3, 120)?;
     case.silence(20)?;
     case.evicted(0, 0).map(drop)
 }
