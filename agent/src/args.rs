@@ -1,8 +1,17 @@
 //! Command line and environment: the only place that reads either, so that `--help` shows every input.
 
-use clap::{Args as ClapArgs, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use clap_complete::Shell;
-use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
+mod commands;
+mod run;
+mod scope;
+
+pub use commands::{
+    AnswerArgs, AuditCommand, Command, DoctorArgs, IncidentsCommand, PolicyCommand, RbacArgs,
+};
+pub use run::{Bind, RunArgs, SECRETS_DIR};
+pub use scope::{Own, Scope};
+
+use clap::{Args as ClapArgs, CommandFactory, FromArgMatches, Parser, ValueEnum};
+use std::ffi::OsString;
 
 /// Everything that the program was told.
 #[derive(Clone, Debug, Parser)]
@@ -117,246 +126,6 @@ pub enum LogFormat {
     Text,
 }
 
-/// The commands.
-#[derive(Clone, Debug, Subcommand)]
-pub enum Command {
-    /// Run the agent (what the container does)
-    Run(RunArgs),
-    /// List, show or watch incidents
-    #[command(visible_alias = "incident", after_help = INCIDENT_EXAMPLES)]
-    Incidents {
-        /// What to do (default: list)
-        #[command(subcommand)]
-        what: Option<IncidentsCommand>,
-        /// Also those that are resolved
-        #[arg(long)]
-        all: bool,
-    },
-    /// Let the agent do what an incident asks for
-    #[command(after_help = "Example:\n  podmender approve api-7c9f-1 -n shop")]
-    Approve(AnswerArgs),
-    /// Tell the agent not to do what an incident asks for
-    #[command(after_help = "Example:\n  podmender deny api-7c9f-1 -n shop")]
-    Deny(AnswerArgs),
-    /// Check policies before they are applied
-    Policy {
-        /// What to do
-        #[command(subcommand)]
-        what: PolicyCommand,
-    },
-    /// Check the record of what the agent did
-    Audit {
-        /// What to do
-        #[command(subcommand)]
-        what: AuditCommand,
-    },
-    /// Check cluster, CRDs, permissions, policies and alert addresses; says what to fix
-    #[command(
-        after_help = "Examples:\n  podmender doctor -n podmender --namespaces shop,billing\n  podmender doctor --send-test"
-    )]
-    Doctor(DoctorArgs),
-    /// Print the CustomResourceDefinitions
-    #[command(after_help = "Example:\n  podmender crd | kubectl apply --server-side -f -")]
-    Crd,
-    /// Print the Roles and RoleBindings that the agent needs
-    #[command(
-        after_help = "Example:\n  podmender rbac --namespaces shop,billing | kubectl apply -f -"
-    )]
-    Rbac(RbacArgs),
-    /// Print a shell completion script
-    #[command(after_help = "Example:\n  source <(podmender completion bash)")]
-    Completion {
-        /// For which shell
-        shell: Shell,
-    },
-}
-
-const INCIDENT_EXAMPLES: &str = "\
-Examples:
-  podmender incidents -n shop             what is failing in shop
-  podmender incidents -A --all            everything, resolved ones too
-  podmender incidents show api-7c9f-1     one incident in full
-  podmender incidents watch -A            a line for every change, until Ctrl-C
-  podmender incidents -A -o json | jq     for programs";
-
-/// `podmender incidents ...`.
-#[derive(Clone, Debug, Subcommand)]
-pub enum IncidentsCommand {
-    /// What is failing, one line each
-    #[command(alias = "ls")]
-    List {
-        /// Also those that are resolved
-        #[arg(long)]
-        all: bool,
-    },
-    /// One incident in full: cause, evidence, what was tried, what is next
-    #[command(alias = "get")]
-    Show {
-        /// The incident's name, as the list shows it
-        id: String,
-    },
-    /// A line for every change, until Ctrl-C
-    Watch {
-        /// Only this incident
-        id: Option<String>,
-    },
-}
-
-/// `podmender approve|deny`.
-#[derive(Clone, Debug, ClapArgs)]
-pub struct AnswerArgs {
-    /// The incident's name, as the alert and `podmender incidents` show it
-    pub incident: String,
-}
-
-/// `podmender policy ...`.
-#[derive(Clone, Debug, Subcommand)]
-pub enum PolicyCommand {
-    /// Check the AgentPolicies in a file; no cluster needed
-    #[command(
-        after_help = "Exit code 1 if anything is wrong.\n\nExample:\n  podmender policy check policy.yaml"
-    )]
-    Check {
-        /// YAML or JSON, one document or several; `-` reads from stdin
-        file: PathBuf,
-    },
-}
-
-/// `podmender audit ...`.
-#[derive(Clone, Debug, Subcommand)]
-pub enum AuditCommand {
-    /// Find any edited, dropped or reordered record; exit code 1 if there is one
-    #[command(
-        after_help = "Examples:\n  podmender audit verify -A\n  podmender audit verify --file audit.jsonl"
-    )]
-    Verify {
-        /// Check records from a file (one JSON object a line) instead of those in the cluster; `-` reads from stdin
-        #[arg(long, value_name = "FILE")]
-        file: Option<PathBuf>,
-        /// The agent's own namespace, where the ledger is
-        #[arg(
-            long,
-            env = "POD_NAMESPACE",
-            default_value = "podmender",
-            value_name = "NAMESPACE"
-        )]
-        own_namespace: String,
-    },
-}
-
-/// `podmender doctor`.
-#[derive(Clone, Debug, ClapArgs)]
-pub struct DoctorArgs {
-    /// Namespaces that the agent is to work in, joined by commas (default: those that the policies name)
-    #[arg(
-        long,
-        env = "PODMENDER_NAMESPACES",
-        value_delimiter = ',',
-        value_name = "NAMESPACES"
-    )]
-    pub namespaces: Vec<String>,
-    /// The agent's own namespace
-    #[arg(
-        long,
-        env = "POD_NAMESPACE",
-        default_value = "podmender",
-        value_name = "NAMESPACE"
-    )]
-    pub own_namespace: String,
-    /// Folder in which the chart mounts the Secrets that `${NAME}` means
-    #[arg(long, env = "PODMENDER_SECRETS_DIR", default_value = SECRETS_DIR, value_name = "DIR")]
-    pub secrets_dir: PathBuf,
-    /// Also send a test message to every alert channel
-    #[arg(long)]
-    pub send_test: bool,
-    /// Check the rights of the account that this runs as, in the pod (for `helm test`)
-    #[arg(long)]
-    pub in_cluster: bool,
-    /// Service account whose rights are checked when not in the cluster
-    #[arg(long, default_value = "podmender", value_name = "NAME")]
-    pub service_account: String,
-}
-
-/// `podmender rbac`.
-#[derive(Clone, Debug, ClapArgs)]
-pub struct RbacArgs {
-    /// Namespaces that the agent is to work in, joined by commas
-    #[arg(
-        long,
-        env = "PODMENDER_NAMESPACES",
-        value_delimiter = ',',
-        required = true,
-        value_name = "NAMESPACES"
-    )]
-    pub namespaces: Vec<String>,
-    /// The agent's own namespace
-    #[arg(
-        long,
-        env = "POD_NAMESPACE",
-        default_value = "podmender",
-        value_name = "NAMESPACE"
-    )]
-    pub own_namespace: String,
-    /// The agent's service account
-    #[arg(long, default_value = "podmender", value_name = "NAME")]
-    pub service_account: String,
-    /// Also the right to restart a whole rollout (patch on Deployments, StatefulSets, DaemonSets)
-    #[arg(long)]
-    pub rollout_restart: bool,
-}
-
-/// Where Secrets are mounted unless something else is said.
-pub const SECRETS_DIR: &str = "/etc/podmender/secrets";
-
-/// `podmender run`.
-#[derive(Clone, Debug, ClapArgs)]
-pub struct RunArgs {
-    /// The agent's own namespace
-    #[arg(
-        long,
-        env = "POD_NAMESPACE",
-        default_value = "podmender",
-        value_name = "NAMESPACE"
-    )]
-    pub own_namespace: String,
-    /// The agent's own pod, for the Events that it writes
-    #[arg(
-        long,
-        env = "POD_NAME",
-        default_value = "podmender",
-        value_name = "NAME"
-    )]
-    pub pod_name: String,
-    /// Namespaces that the agent has rights in, joined by commas; policies can only scope these
-    #[arg(
-        long,
-        env = "PODMENDER_NAMESPACES",
-        value_delimiter = ',',
-        value_name = "NAMESPACES"
-    )]
-    pub namespaces: Vec<String>,
-    /// Address for /metrics, /livez and /readyz; `none` serves nothing
-    #[arg(long, env = "PODMENDER_BIND", default_value = "127.0.0.1:8080", value_parser = parse_bind, value_name = "ADDRESS")]
-    pub bind: Bind,
-    /// Folder in which the Secrets that `${NAME}` means are mounted, one file each
-    #[arg(long, env = "PODMENDER_SECRETS_DIR", default_value = SECRETS_DIR, value_name = "DIR")]
-    pub secrets_dir: PathBuf,
-}
-
-/// Where to listen. (A type of its own: clap takes an `Option` field for an optional flag.)
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bind(pub Option<SocketAddr>);
-
-fn parse_bind(raw: &str) -> Result<Bind, String> {
-    match raw.trim() {
-        "" | "none" => Ok(Bind(None)),
-        raw => raw
-            .parse()
-            .map(|at| Bind(Some(at)))
-            .map_err(|_| "expected ADDRESS:PORT, such as 0.0.0.0:8080, or `none`".to_owned()),
-    }
-}
-
 /// The clap command, named as it was called: beside kubectl it is the plugin `kubectl podmender`.
 #[must_use]
 pub fn command(called_as: Option<&str>) -> clap::Command {
@@ -387,21 +156,12 @@ pub fn parse() -> Args {
 }
 
 impl Args {
-    /// Empty entries come from `PODMENDER_NAMESPACES=""` and trailing commas: they mean nothing, never "all".
     fn tidy(&mut self) {
-        let lists = match &mut self.command {
-            Command::Run(run) => Some(&mut run.namespaces),
-            Command::Doctor(doctor) => Some(&mut doctor.namespaces),
-            Command::Rbac(rbac) => Some(&mut rbac.namespaces),
-            _ => None,
-        };
-        if let Some(list) = lists {
-            for entry in list.iter_mut() {
-                *entry = entry.trim().to_owned();
-            }
-            list.retain(|entry| !entry.is_empty());
-            list.sort();
-            list.dedup();
+        match &mut self.command {
+            Command::Run(run) => run.scope.tidy(),
+            Command::Doctor(doctor) => doctor.scope.tidy(),
+            Command::Rbac(rbac) => rbac.scope.tidy(),
+            _ => {}
         }
         let empty = |value: &Option<OsString>| value.as_ref().is_some_and(|v| v.is_empty());
         if empty(&self.global.kubeconfig) {
@@ -437,8 +197,22 @@ mod tests {
         else {
             panic!("not run")
         };
-        assert_eq!(run.namespaces, ["a", "b"]);
+        assert_eq!(run.scope.namespaces, ["a", "b"]);
         assert_eq!(run.bind, Bind(None));
+    }
+
+    #[test]
+    fn roles_of_no_namespace_are_a_usage_error() {
+        let e = command(None)
+            .try_get_matches_from(["podmender", "rbac"])
+            .expect_err("refused");
+        assert!(e.to_string().contains("--namespaces"), "{e}");
+        let Command::Audit { what } = parsed("podmender audit verify --own-namespace mine").command
+        else {
+            panic!("not audit")
+        };
+        let AuditCommand::Verify { own, .. } = what;
+        assert_eq!(own.namespace, "mine");
     }
 
     #[test]

@@ -63,8 +63,8 @@ pub async fn run(config: kube::Config, args: RunArgs) -> anyhow::Result<u8> {
     };
     let (events, events_rx) = mpsc::channel(256);
     let (logs, logs_rx) = mpsc::channel(64);
-    let own = Name::new(&args.own_namespace);
-    let granted: BTreeSet<Name> = args.namespaces.iter().map(|n| Name::new(n)).collect();
+    let own = Name::new(&args.scope.own.namespace);
+    let granted: BTreeSet<Name> = args.scope.namespaces.iter().map(|n| Name::new(n)).collect();
     let world = Worlds::new(World::new(clock.now()));
     let alerts = Outbox::new(
         Secrets::new(args.secrets_dir.clone()),
@@ -83,7 +83,7 @@ pub async fn run(config: kube::Config, args: RunArgs) -> anyhow::Result<u8> {
         own_namespace: own.clone(),
     });
     health.set_context(&ctx);
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), own_namespace = %own, namespaces = args.namespaces.join(","), "starting");
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), own_namespace = %own, namespaces = args.scope.namespaces.join(","), "starting");
 
     let queue = Arc::clone(&ctx);
     let (watches, watching) = Watches::new(

@@ -28,13 +28,10 @@ use std::{
 /// # Errors
 /// The records cannot be read. That they were tampered with is exit code 1.
 pub async fn run(global: &Global, what: AuditCommand) -> anyhow::Result<u8> {
-    let AuditCommand::Verify {
-        file,
-        own_namespace,
-    } = what;
+    let AuditCommand::Verify { file, own } = what;
     let (records, anchor, head) = match &file {
         Some(path) => from_file(path)?,
-        None => from_cluster(&connect(global).await?, &own_namespace).await?,
+        None => from_cluster(&connect(global).await?, &own.namespace).await?,
     };
     say(global, &verify(records.into_iter(), &anchor, &head))
 }

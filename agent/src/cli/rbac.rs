@@ -18,8 +18,8 @@ pub fn render(args: &RbacArgs) -> anyhow::Result<String> {
     let mut out = String::from(
         "# What `podmender rbac` prints: rights in single namespaces, nothing cluster-wide.\n",
     );
-    for namespace in &args.namespaces {
-        if PROTECTED.contains(&namespace.as_str()) || *namespace == args.own_namespace {
+    for namespace in &args.scope.namespaces {
+        if PROTECTED.contains(&namespace.as_str()) || *namespace == args.scope.own.namespace {
             bail!("{namespace} is a namespace that the agent never touches: leave it out");
         }
         if !is_name(namespace) {
@@ -27,7 +27,7 @@ pub fn render(args: &RbacArgs) -> anyhow::Result<String> {
         }
         role(&mut out, args, Where::Scoped, namespace, "podmender");
     }
-    if !is_name(&args.own_namespace) || !is_name(&args.service_account) {
+    if !is_name(&args.scope.own.namespace) || !is_name(&args.service_account) {
         bail!(
             "--own-namespace and --service-account take names of lower-case letters, digits and dashes"
         );
@@ -36,7 +36,7 @@ pub fn render(args: &RbacArgs) -> anyhow::Result<String> {
         &mut out,
         args,
         Where::Own,
-        &args.own_namespace,
+        &args.scope.own.namespace,
         "podmender-own",
     );
     Ok(out)
@@ -55,7 +55,7 @@ fn role(out: &mut String, args: &RbacArgs, place: Where, namespace: &str, name: 
     let (ns, sa, own) = (
         scalar(namespace),
         scalar(&args.service_account),
-        scalar(&args.own_namespace),
+        scalar(&args.scope.own.namespace),
     );
     let api = "rbac.authorization.k8s.io";
     let _ = write!(
@@ -104,12 +104,17 @@ fn scalar(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::{Own, Scope};
     use serde_json::Value;
 
     fn args(namespaces: &[&str]) -> RbacArgs {
         RbacArgs {
-            namespaces: namespaces.iter().map(ToString::to_string).collect(),
-            own_namespace: "podmender".into(),
+            scope: Scope {
+                namespaces: namespaces.iter().map(ToString::to_string).collect(),
+                own: Own {
+                    namespace: "podmender".into(),
+                },
+            },
             service_account: "podmender".into(),
             rollout_restart: false,
         }

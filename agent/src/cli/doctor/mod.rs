@@ -49,7 +49,7 @@ pub async fn run(global: &Global, args: &DoctorArgs) -> anyhow::Result<u8> {
     report.say(objects)?;
     if known {
         let found = policies::all(&cluster, args).await?;
-        let mut namespaces: BTreeSet<String> = args.namespaces.iter().cloned().collect();
+        let mut namespaces: BTreeSet<String> = args.scope.namespaces.iter().cloned().collect();
         if namespaces.is_empty() {
             namespaces = policies::named(&found);
         }
@@ -109,11 +109,16 @@ impl Report {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::args::{Own, Scope};
 
     pub(crate) fn args() -> DoctorArgs {
         DoctorArgs {
-            namespaces: vec!["shop".into()],
-            own_namespace: "podmender".into(),
+            scope: Scope {
+                namespaces: vec!["shop".into()],
+                own: Own {
+                    namespace: "podmender".into(),
+                },
+            },
             secrets_dir: "/nonexistent".into(),
             send_test: false,
             in_cluster: false,

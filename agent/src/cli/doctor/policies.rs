@@ -26,9 +26,10 @@ use std::collections::BTreeSet;
 /// The API server refuses in a way that no permission explains.
 pub(super) async fn all(cluster: &Cluster, args: &DoctorArgs) -> anyhow::Result<Vec<AgentPolicy>> {
     let places: BTreeSet<&String> = args
+        .scope
         .namespaces
         .iter()
-        .chain([&args.own_namespace])
+        .chain([&args.scope.own.namespace])
         .collect();
     let mut found = Vec::new();
     for namespace in places {
@@ -63,11 +64,14 @@ pub(super) async fn check(
     if policies.is_empty() {
         report.say(Finding::Bad(
             "policies: there is none, so nothing is looked after".into(),
-            format!("apply an AgentPolicy in namespace {}", args.own_namespace),
+            format!(
+                "apply an AgentPolicy in namespace {}",
+                args.scope.own.namespace
+            ),
         ))?;
     }
     let ground = Ground {
-        own: Name::new(&args.own_namespace),
+        own: Name::new(&args.scope.own.namespace),
         granted: namespaces.iter().map(|n| Name::new(n)).collect(),
     };
     let mut channels = BTreeSet::new();
@@ -151,8 +155,10 @@ async fn check_channel(
         ));
     }
     let body = match channel {
-        Channel::Webhook { .. } => payload::test(&args.own_namespace),
-        Channel::SlackWebhook { .. } | Channel::SlackApp { .. } => slack::test(&args.own_namespace),
+        Channel::Webhook { .. } => payload::test(&args.scope.own.namespace),
+        Channel::SlackWebhook { .. } | Channel::SlackApp { .. } => {
+            slack::test(&args.scope.own.namespace)
+        }
     };
     match post.send(url, body).await {
         Ok(()) => Finding::Good(format!("alerts to {shown}: a test message has arrived")),

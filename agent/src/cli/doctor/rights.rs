@@ -25,7 +25,7 @@ pub(super) async fn check(
 ) -> anyhow::Result<()> {
     let account = format!(
         "system:serviceaccount:{}:{}",
-        args.own_namespace, args.service_account
+        args.scope.own.namespace, args.service_account
     );
     let client = if args.in_cluster {
         cluster.client.clone()
@@ -35,7 +35,7 @@ pub(super) async fn check(
     let places = namespaces
         .iter()
         .map(|namespace| (Where::Scoped, namespace.as_str()))
-        .chain([(Where::Own, args.own_namespace.as_str())]);
+        .chain([(Where::Own, args.scope.own.namespace.as_str())]);
     for (place, namespace) in places {
         let rights: Vec<Right> = access::rights(place, namespace).collect();
         match missing(&client, rights).await {
@@ -102,7 +102,7 @@ fn judge(
     let needed: Vec<&Right> = missing.iter().filter(|r| r.need == Need::Always).collect();
     if !needed.is_empty() {
         let fix = match place {
-            Where::Scoped => format!("add {namespace} to the chart's rbac.namespaces, or `podmender rbac --namespaces {namespace} --own-namespace {} | kubectl apply -f -`", args.own_namespace),
+            Where::Scoped => format!("add {namespace} to the chart's rbac.namespaces, or `podmender rbac --namespaces {namespace} --own-namespace {} | kubectl apply -f -`", args.scope.own.namespace),
             Where::Own => "let the chart create its Roles (rbac.create), or apply what `podmender rbac` prints".to_owned(),
         };
         return Finding::Bad(
