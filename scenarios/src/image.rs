@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
-use crate::cluster::images::Buildah;
+use crate::cluster::{
+    images::Buildah,
+    packages::{self, Purpose},
+};
 use crate::{env, exec, ui};
 
 /// The image's name without its tag; the tag is the workspace's version.
@@ -41,6 +44,8 @@ pub struct Image {
 
 /// Builds the program with a cargo profile, then the image; `out` defaults to a file in the target folder.
 pub fn build(profile: &str, out: Option<&Path>) -> Result<Image> {
+    // Before the minutes of compiling, not after them.
+    packages::ensure(Purpose::Image)?;
     let metadata: Metadata = serde_json::from_str(&exec::output(exec::command("cargo").args([
         "metadata",
         "--no-deps",

@@ -41,7 +41,7 @@ pub(super) struct Rig {
 impl Rig {
     /// A fresh local cluster with kwok, the release build, the CRDs.
     pub(super) fn set(tools: Tools, pods: u32) -> Result<Self> {
-        packages::ensure()?;
+        packages::ensure(packages::Purpose::Node)?;
         let image = image::build("release", None)?;
         let session = Session::open(Some("local"))?;
         ensure!(

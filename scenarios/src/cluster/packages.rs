@@ -1,4 +1,4 @@
-//! What the node needs from the operating system: installed on Debian and Ubuntu, named exactly elsewhere.
+//! What the node and the image need from the operating system: installed on Debian and Ubuntu, named exactly elsewhere.
 use anyhow::{Result, bail};
 
 use crate::{env, exec, ui};
@@ -23,9 +23,28 @@ const NEEDED: [(&str, &str, &str); 8] = [
     ),
 ];
 
+/// What is about to be done with them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Run the local node: all of them, as root.
+    Node,
+    /// Pack the agent's image: needs no root where they are there already.
+    Image,
+}
+
+impl Purpose {
+    fn needs(self, package: &str) -> bool {
+        match self {
+            Self::Node => true,
+            Self::Image => matches!(package, "buildah" | "ca-certificates"),
+        }
+    }
+}
+
 /// Installs what is missing, or says what to install.
-pub fn ensure() -> Result<()> {
-    if !rustix::process::geteuid().is_root() {
+pub fn ensure(purpose: Purpose) -> Result<()> {
+    let root = rustix::process::geteuid().is_root();
+    if purpose == Purpose::Node && !root {
         bail!(
             "the local cluster runs real containers and needs root: run it with sudo -E, or use --context / kind"
         );
@@ -34,13 +53,13 @@ pub fn ensure() -> Result<()> {
         |what: &str| std::path::Path::new(what).is_file() || env::find_program(what).is_some();
     let missing: Vec<_> = NEEDED
         .into_iter()
-        .filter(|(what, _, _)| !there(what))
+        .filter(|(what, package, _)| purpose.needs(package) && !there(what))
         .collect();
     if missing.is_empty() {
         return Ok(());
     }
     let packages: Vec<&str> = missing.iter().map(|(_, package, _)| *package).collect();
-    if env::find_program("apt-get").is_none() {
+    if !root || env::find_program("apt-get").is_none() {
         let list: Vec<String> = missing
             .iter()
             .map(|(what, _, why)| format!("{what} ({why})"))

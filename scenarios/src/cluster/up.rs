@@ -35,7 +35,7 @@ pub fn programs() -> Result<Programs> {
 /// Up and ready, whatever was there before: a healthy cluster is kept, remains of a broken one are removed first.
 /// The caller holds the lock.
 pub fn up(state: &State, options: Options) -> Result<()> {
-    packages::ensure()?;
+    packages::ensure(packages::Purpose::Node)?;
     let programs = programs()?;
     let orders = Orders {
         state,

@@ -35,7 +35,7 @@ impl Setup {
     /// Brings all of it up, the shop first, so that it runs while the rest is prepared.
     pub(super) fn prepare(options: &Options<'_>, began: Instant) -> Result<Self> {
         // Compiling may take minutes: nobody needs to wait for the cluster meanwhile.
-        packages::ensure()?;
+        packages::ensure(packages::Purpose::Node)?;
         let image = image::build(options.profile, None)?;
         let session = Session::open(options.context)?;
         if let Target::Context(name) = &session.target {
