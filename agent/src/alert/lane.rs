@@ -9,6 +9,7 @@ use governor::{
 };
 use podmender_policy::{
     bounds::Text,
+    decide::Reason,
     incident::{IncidentId, Phase},
 };
 use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc, time::Duration};
@@ -34,6 +35,8 @@ pub struct Pace {
     pub pause_min: Duration,
     /// See `pause_each`.
     pub pause_max: Duration,
+    /// The pause after a message about a storm: what still comes in joins the next one.
+    pub pause_storm: Duration,
     /// The first wait after a failure; doubles up to `retry_max`.
     pub retry: Duration,
     /// The longest wait after a failure (a receiver may ask for more with Retry-After).
@@ -41,7 +44,7 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// One message a second, in bursts of `burst`: a storm of 200 workloads in 10 s makes at most `burst` + 2 messages.
+    /// One message a second, in bursts of `burst`: a storm of 200 workloads in 30 s makes at most `burst` + 2 messages.
     #[must_use]
     pub fn with_burst(burst: NonZeroU32) -> Self {
         Self {
@@ -51,6 +54,7 @@ impl Pace {
             pause_each: Duration::from_millis(250),
             pause_min: Duration::from_secs(2),
             pause_max: Duration::from_secs(15),
+            pause_storm: Duration::from_secs(30),
             retry: Duration::from_secs(1),
             retry_max: Duration::from_secs(15),
         }
@@ -211,7 +215,9 @@ impl Lane {
         let Some(oldest) = self.pending.values().min_by_key(|p| p.since) else {
             return Next::Idle;
         };
-        let many = self.pending.len() > SINGLES;
+        // In a storm nobody reads single messages: even the first waits a moment for those that come with it.
+        let storm = self.pending.values().any(|p| in_storm(&p.notice));
+        let many = self.pending.len() > SINGLES || storm;
         if many && now < oldest.since + self.pace.settle {
             return Next::At(oldest.since + self.pace.settle);
         }
@@ -219,7 +225,7 @@ impl Lane {
             let wait = early.wait_time_from(now).max(Duration::from_millis(1));
             return Next::At(now + wait);
         }
-        if many {
+        if many && self.pending.len() > 1 {
             let all = self.pending.values().map(|p| Arc::clone(&p.notice));
             Next::Digest(all.collect())
         } else {
@@ -252,6 +258,8 @@ impl Lane {
             let entries = u32::try_from(told.len()).unwrap_or(u32::MAX);
             let pause = self.pace.pause_each.saturating_mul(entries);
             let pause = pause.clamp(self.pace.pause_min, self.pace.pause_max);
+            let storm = told.iter().any(|notice| in_storm(notice));
+            let pause = if storm { self.pace.pause_storm } else { pause };
             self.not_before = self.clock.now() + pause;
         }
         self.failures = 0;
@@ -288,6 +296,10 @@ impl Lane {
         self.problem = Some(problem);
         new
     }
+}
+
+fn in_storm(notice: &Notice) -> bool {
+    notice.reason == Reason::Storm
 }
 
 fn limiter(pace: Pace, clock: Uptime) -> Limiter {

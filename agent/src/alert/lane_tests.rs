@@ -59,6 +59,64 @@ async fn a_storm_of_200_workloads_is_five_messages_at_most() {
     }
 }
 
+/// Offers `count` workloads evenly over `over`, and sends what is due until a minute later. Gives the sizes of the messages
+/// and the most memory that what was pending took, in bytes (a bound: its size and everything that it prints).
+async fn burst_of(
+    count: usize,
+    over: Duration,
+    lane: &mut Lane,
+    write: impl Fn(usize, &mut Incident),
+) -> (Vec<usize>, usize) {
+    const STEP: Duration = Duration::from_millis(100);
+    let steps = usize::try_from(over.as_millis() / STEP.as_millis()).expect("steps");
+    let (mut messages, mut offered, mut memory) = (Vec::new(), 0, 0);
+    for step in 0..steps + 600 {
+        while offered < count && offered * steps <= step * count {
+            let mut incident = sample::incident(&format!("app-{offered}"));
+            write(offered, &mut incident);
+            lane.offer(&notice(&incident));
+            offered += 1;
+        }
+        if step % 10 == 0 {
+            let size = |p: &Pending| size_of::<Notice>() + format!("{:?}", p.notice).len();
+            memory = memory.max(lane.pending.values().map(size).sum());
+        }
+        messages.extend(send_due(lane));
+        advance(STEP).await;
+    }
+    (messages, memory)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storm_that_takes_half_a_minute_to_unfold_is_five_messages_at_most() {
+    for (burst, seconds) in [(2, 10), (3, 10), (2, 30), (3, 30)] {
+        let mut lane = lane(burst);
+        let over = Duration::from_secs(seconds);
+        // A storm is known from the tenth workload on.
+        let (messages, _) = burst_of(200, over, &mut lane, |n, incident| {
+            if n >= 10 {
+                incident.status.reason = Reason::Storm;
+            }
+        })
+        .await;
+        assert_eq!(messages.iter().sum::<usize>(), 200, "{messages:?}");
+        assert!(messages.len() <= 5, "burst {burst}: {messages:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_incidents_in_a_minute_are_all_told_in_few_messages_and_little_memory() {
+    let mut lane = lane(2);
+    let line = podmender_policy::bounds::LogLine::new(&"x".repeat(300));
+    let (messages, memory) = burst_of(1000, Duration::from_secs(60), &mut lane, |_, incident| {
+        incident.status.evidence.lines = vec![line.clone(); 10];
+    })
+    .await;
+    assert_eq!(messages.iter().sum::<usize>(), 1000, "{messages:?}");
+    assert!(messages.len() <= 60, "{messages:?}");
+    assert!(memory <= 10 << 20, "{memory} bytes");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_dead_receiver_loses_nothing_and_hears_the_newest_state_once() {
     let mut lane = lane(2);

@@ -92,6 +92,7 @@ fn outbox(channels: Vec<Channel>) -> Outbox {
         pause_each: Duration::from_millis(1),
         pause_min: Duration::from_millis(40),
         pause_max: Duration::from_millis(300),
+        pause_storm: Duration::from_millis(300),
         retry: Duration::from_millis(10),
         retry_max: Duration::from_millis(40),
         ..Pace::with_burst(NonZeroU32::MIN)
