@@ -16,6 +16,8 @@ pub mod post;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod slack;
+pub mod slack_card;
+pub mod slack_details;
 pub mod story;
 
 pub use address::Secrets;

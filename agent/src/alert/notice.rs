@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 use podmender_policy::{
-    approval::ApprovalRequest,
+    approval::{Answer, ApprovalRequest},
+    audit::{AuditRecord, Fact},
     bounds::{Message, Name},
     decide::{DecisionKind, Reason},
     diagnose::Diagnosis,
@@ -39,6 +40,8 @@ pub struct Notice {
     pub approval: Option<ApprovalRequest>,
     /// What was tried.
     pub attempts: Vec<Attempt>,
+    /// What came of the last question, once there is an answer to it.
+    pub answer: Option<Message>,
     /// When it ended.
     pub resolved_at: Option<Timestamp>,
     /// What was told before, if anything: then this is a follow-up.
@@ -65,6 +68,7 @@ impl Notice {
             replicas: status.replicas,
             approval: status.approval.clone(),
             attempts: status.attempts.clone(),
+            answer: answer(&status.timeline),
             resolved_at: status.resolved_at,
             told: status.told.as_ref().map(|told| told.phase),
             policy: spec.policy.clone(),
@@ -88,6 +92,25 @@ impl Notice {
         self.attempts = Vec::new();
         self.message = Message::default();
     }
+}
+
+/// What became of the newest question: who decided, or why an answer did not count. `None`: none is asked, or it is open.
+fn answer(timeline: &[AuditRecord]) -> Option<Message> {
+    let newest = timeline.iter().rev().find_map(|record| match &record.fact {
+        Fact::Asked { .. } => Some(None),
+        Fact::Answered { answer, by, .. } => Some(Some(if *answer == Answer::Approve {
+            format!("Approved by {by}.")
+        } else {
+            format!("Denied by {by}.")
+        })),
+        Fact::Expired => Some(Some("Nobody answered in time.".to_owned())),
+        Fact::ApprovalRefused { by, because, .. } => Some(Some(format!(
+            "The answer of {by} did not count. {}",
+            because.explain()
+        ))),
+        _ => None,
+    });
+    newest.flatten().map(|text| Message::new(&text))
 }
 
 /// Whether `now` is news to people who were told `told` last.

@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// Slack takes 3,000 characters in a section; escaping makes text longer, so this counts after it.
-const SECTION: usize = 2_900;
+pub(super) const SECTION: usize = 2_900;
 /// Slack takes 150 in a header.
-const HEADER: usize = 150;
+pub(super) const HEADER: usize = 150;
 /// Slack takes 50 blocks.
 const BLOCKS: usize = 50;
 /// Text of a message without blocks.
@@ -106,7 +106,7 @@ fn bytes(value: &Value) -> Vec<u8> {
     value.to_string().into_bytes()
 }
 
-fn header(text: &str) -> Value {
+pub(super) fn header(text: &str) -> Value {
     // Plain text is not parsed, so it is not escaped; emoji would turn `:x:` into pictures.
     json!({"type": "header", "text": {"type": "plain_text", "text": clip(text, HEADER), "emoji": false}})
 }
@@ -116,7 +116,7 @@ fn section(text: &str) -> Value {
     json!({"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": true}})
 }
 
-fn context(text: &str) -> Value {
+pub(super) fn context(text: &str) -> Value {
     json!({"type": "context", "elements": [{"type": "plain_text", "text": clip(text, SECTION), "emoji": false}]})
 }
 
@@ -153,7 +153,7 @@ fn fenced(lines: &[String]) -> String {
 }
 
 /// Slack parses `<…>` and `&…;` only; the rest of its mark-up needs backticks, which become apostrophes.
-fn escaped(raw: &str) -> String {
+pub(super) fn escaped(raw: &str) -> String {
     let mut out = String::with_capacity(raw.len() + 8);
     for c in raw.chars() {
         match c {
@@ -187,7 +187,7 @@ fn pieces(text: &str) -> Vec<String> {
     out
 }
 
-fn clip(text: &str, max: usize) -> String {
+pub(super) fn clip(text: &str, max: usize) -> String {
     if text.chars().count() <= max {
         return text.to_owned();
     }

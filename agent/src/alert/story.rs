@@ -54,6 +54,9 @@ pub fn of(notice: &Notice, now: Timestamp) -> Story {
     if !notice.attempts.is_empty() {
         facts.push(("Tried", tried(&notice.attempts)));
     }
+    if let Some(answer) = &notice.answer {
+        facts.push(("Answer", answer.to_string()));
+    }
     facts.push((if ends { "Now" } else { "Decision" }, decision(notice)));
     if let Some(next) = next(notice) {
         facts.push(("Next", next));

@@ -1,0 +1,266 @@
+//! The card of a Slack app: one message per incident, with buttons while a person is asked.
+//!
+//! Everything from the cluster stands in `rich_text` or `plain_text`, which Slack does not parse: no name and no log line
+//! can become a mention, a link or an emoji. Limits: <https://docs.slack.dev/reference/block-kit/blocks>.
+
+use crate::alert::{
+    notice::Notice,
+    slack::{self, HEADER, SECTION},
+    story,
+};
+use jiff::Timestamp;
+use podmender_policy::{
+    approval::ApprovalRequest,
+    incident::Phase,
+    remedy::{Effect, RemedyName},
+    workload::WorkloadKind,
+};
+use serde_json::{Value, json};
+
+/// The block that holds the buttons.
+pub const QUESTION: &str = "podmender_question";
+
+/// A button of the card. Its `value` is a ticket and nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Button {
+    /// Do it.
+    Approve,
+    /// Leave it.
+    Deny,
+    /// Ask again in an hour.
+    Snooze,
+    /// Show the timeline.
+    Details,
+}
+
+impl Button {
+    /// Its `action_id`.
+    #[must_use]
+    pub fn action_id(self) -> &'static str {
+        match self {
+            Self::Approve => "podmender_approve",
+            Self::Deny => "podmender_deny",
+            Self::Snooze => "podmender_snooze",
+            Self::Details => "podmender_details",
+        }
+    }
+
+    fn json(self, ticket: &str) -> Value {
+        let (label, style) = match self {
+            Self::Approve => ("Approve", Some("primary")),
+            Self::Deny => ("Deny", Some("danger")),
+            Self::Snooze => ("Snooze 1 h", None),
+            Self::Details => ("Details", None),
+        };
+        let mut button = json!({
+            "type": "button",
+            "action_id": self.action_id(),
+            "text": {"type": "plain_text", "text": label, "emoji": false},
+            "value": ticket,
+        });
+        if let Some(style) = style {
+            button["style"] = style.into();
+        }
+        button
+    }
+}
+
+/// What the card shows beside the incident's story.
+#[derive(Clone, Copy, Debug)]
+pub struct Face<'a> {
+    /// What the buttons carry.
+    pub ticket: &'a str,
+    /// What exactly would be done, where that is known.
+    pub effect: Option<&'a Effect>,
+    /// How many different people must approve.
+    pub needed: u8,
+    /// How many have.
+    pub approved: u8,
+    /// Until when a person put it off.
+    pub snoozed_until: Option<Timestamp>,
+}
+
+/// A message of the app, without its place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Card {
+    /// What a notification shows.
+    pub text: String,
+    /// The blocks.
+    pub blocks: Vec<Value>,
+}
+
+/// The card of an incident as it stands now: posted once, and replaced by its newer self.
+#[must_use]
+pub fn card(notice: &Notice, face: &Face<'_>, now: Timestamp) -> Card {
+    let story = story::of(notice, now);
+    let mut blocks = vec![slack::header(&story.title)];
+    let asks = matches!(notice.phase, Phase::AwaitingApproval);
+    let mut facts = Lines::default();
+    for (label, text) in &story.facts {
+        // With a question, these two are said more exactly below.
+        if !(asks && matches!(*label, "Decision" | "Next")) {
+            facts.fact(label, text);
+        }
+    }
+    blocks.push(facts.section());
+    if !story.evidence.is_empty() {
+        blocks.push(preformatted(&story.evidence));
+    }
+    if let Some(asked) = notice.approval.as_ref().filter(|_| asks) {
+        blocks.push(question(notice, asked, face, now).section());
+    }
+    if let Some(until) = face.snoozed_until.filter(|until| *until > now) {
+        let mut lines = Lines::default();
+        lines.fact_at("Snoozed until", until, now);
+        blocks.push(lines.section());
+    }
+    let buttons: Vec<Value> = buttons(notice.phase)
+        .iter()
+        .map(|button| button.json(face.ticket))
+        .collect();
+    blocks.push(json!({"type": "actions", "block_id": QUESTION, "elements": buttons}));
+    blocks.push(slack::context(&format!(
+        "Incident {} · policy {}",
+        notice.id, notice.policy
+    )));
+    Card {
+        text: slack::clip(&slack::escaped(&story.title), HEADER),
+        blocks,
+    }
+}
+
+/// Which buttons there are: an answer is possible only while one is wanted.
+fn buttons(phase: Phase) -> &'static [Button] {
+    match phase {
+        Phase::AwaitingApproval => &[
+            Button::Approve,
+            Button::Deny,
+            Button::Snooze,
+            Button::Details,
+        ],
+        Phase::Detected | Phase::Remediating | Phase::Verifying | Phase::Escalated => {
+            &[Button::Snooze, Button::Details]
+        }
+        Phase::Resolved => &[Button::Details],
+    }
+}
+
+fn question(notice: &Notice, asked: &ApprovalRequest, face: &Face<'_>, now: Timestamp) -> Lines {
+    let mut lines = Lines::default();
+    let what = match face.effect {
+        Some(effect) => story::effect(effect),
+        None => asked.remedy.as_str().to_owned(),
+    };
+    lines.fact("Podmender asks", &format!("may it do this: {what}?"));
+    lines.fact("Because", asked.because.as_str());
+    lines.fact("What changes", &changes(notice, asked.remedy, face.effect));
+    lines.fact(
+        "Without an answer",
+        "nothing is done, and it is left to a person",
+    );
+    lines.fact_at("Answers count until", asked.expires_at, now);
+    if face.needed > 1 {
+        lines.fact(
+            "Approvals",
+            &format!(
+                "{} of {}, from different people; one Deny ends it",
+                face.approved, face.needed
+            ),
+        );
+    }
+    lines
+}
+
+/// What the cluster would look like afterwards.
+fn changes(notice: &Notice, remedy: RemedyName, effect: Option<&Effect>) -> String {
+    match effect {
+        Some(Effect::Evict { pod, .. }) => {
+            let keeper = match notice.workload.kind {
+                WorkloadKind::Foreign => "its owner",
+                kind => kind.as_str(),
+            };
+            format!(
+                "pod {pod} is evicted, within the PodDisruptionBudgets; {keeper} {} starts a new one. No spec is changed",
+                notice.workload.name
+            )
+        }
+        Some(Effect::RolloutRestart { stamp, .. }) => format!(
+            "every pod is replaced, as the rollout strategy says. In spec.template.metadata.annotations: + kubectl.kubernetes.io/restartedAt: {stamp}"
+        ),
+        None => format!(
+            "what {} does under this policy to {}",
+            remedy.as_str(),
+            story::place(&notice.workload)
+        ),
+    }
+}
+
+/// Lines of label and text that are shown as they are.
+#[derive(Default)]
+struct Lines {
+    elements: Vec<Value>,
+    length: usize,
+}
+
+impl Lines {
+    fn fact(&mut self, label: &str, text: &str) {
+        self.push(
+            label,
+            json!({"type": "text", "text": format!("{text}\n")}),
+            text,
+        );
+    }
+
+    /// With a time that each reader sees in their own zone; where that is not possible, in ours.
+    fn fact_at(&mut self, label: &str, at: Timestamp, now: Timestamp) {
+        let date = json!({
+            "type": "date",
+            "timestamp": at.as_second(),
+            "format": "{date_short_pretty} {time_secs}",
+            "fallback": story::clock(at, now),
+        });
+        self.push(label, date, "a date, and the time of day");
+        self.elements.push(json!({"type": "text", "text": "\n"}));
+    }
+
+    /// A whole line or none.
+    fn push(&mut self, label: &str, element: Value, shown: &str) {
+        let length = label.chars().count() + shown.chars().count() + 3;
+        if self.length + length > SECTION {
+            return;
+        }
+        self.length += length;
+        let label = format!("{label}: ");
+        self.elements
+            .push(json!({"type": "text", "text": label, "style": {"bold": true}}));
+        self.elements.push(element);
+    }
+
+    fn section(self) -> Value {
+        let section = json!({"type": "rich_text_section", "elements": self.elements});
+        json!({"type": "rich_text", "elements": [section]})
+    }
+}
+
+/// Lines of the cluster's own words. What does not fit is counted.
+pub(super) fn preformatted(lines: &[String]) -> Value {
+    let mut text = String::new();
+    let mut room = SECTION - 40;
+    for (i, line) in lines.iter().enumerate() {
+        let Some(left) = room.checked_sub(line.chars().count() + 1) else {
+            text.push_str(&format!("\n… {} more lines", lines.len() - i));
+            break;
+        };
+        room = left;
+        if i > 0 {
+            text.push('\n');
+        }
+        text.push_str(line);
+    }
+    let text = json!({"type": "text", "text": text});
+    json!({"type": "rich_text", "elements": [{"type": "rich_text_preformatted", "elements": [text]}]})
+}
+
+#[cfg(test)]
+#[path = "slack_card_tests.rs"]
+mod tests;

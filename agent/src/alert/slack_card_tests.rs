@@ -1,0 +1,287 @@
+//! The card and the modal: what a person reads, which buttons there are, and that nothing from the cluster is more than text.
+
+use super::*;
+use crate::alert::{sample, slack_details::details_view};
+use podmender_policy::{
+    approval::Answer,
+    audit::{AuditRecord, Fact},
+    bounds::{LogLine, Message, Name},
+    incident::Incident,
+};
+
+const HOSTILE: &str =
+    "<!channel> <@U123> <http://x|OK> ``` *b* & http://evil.example/ :x: \u{202e}\u{200b}";
+const TICKET: &str = "abcdefghijklmnopqrstuvwxyz";
+
+fn asking() -> Incident {
+    let mut incident = sample::incident("api");
+    incident.status.phase = Phase::AwaitingApproval;
+    incident.status.approval = serde_json::from_value(json!({
+        "remedy": "restart", "uid": "uid-w", "generation": 7, "because": "it is the last Ready replica",
+        "askedAt": "2026-11-21T03:02:00Z", "expiresAt": "2026-11-21T03:32:00Z",
+    }))
+    .expect("request");
+    incident
+}
+
+fn record(incident: &Incident, fact: Fact) -> AuditRecord {
+    AuditRecord {
+        seq: 1,
+        at: sample::now(),
+        incident: incident.id.clone(),
+        fact,
+        prev: "".into(),
+        hash: "".into(),
+    }
+}
+
+fn evict() -> Effect {
+    Effect::Evict {
+        pod: "api-7c9f8d6b5-x2x4z".into(),
+        uid: "uid-p".into(),
+    }
+}
+
+fn drawn(incident: &Incident, effect: Option<&Effect>) -> Card {
+    let face = Face {
+        ticket: TICKET,
+        effect,
+        needed: 2,
+        approved: 1,
+        snoozed_until: None,
+    };
+    card(&Notice::of(incident), &face, sample::now())
+}
+
+fn actions(card: &Card) -> Vec<&str> {
+    let block = card.blocks.iter().find(|b| b["type"] == "actions");
+    let elements = block
+        .and_then(|b| b["elements"].as_array())
+        .expect("buttons");
+    for element in elements {
+        assert_eq!(element["value"], TICKET);
+    }
+    elements
+        .iter()
+        .filter_map(|e| e["action_id"].as_str())
+        .collect()
+}
+
+/// All the text of rich text blocks, as it is read.
+fn read(blocks: &[Value]) -> String {
+    fn walk(value: &Value, out: &mut String) {
+        match value {
+            Value::Array(all) => all.iter().for_each(|v| walk(v, out)),
+            Value::Object(object) => {
+                for key in ["text", "fallback", "elements"] {
+                    match object.get(key) {
+                        Some(Value::String(text)) => out.push_str(text),
+                        Some(more) => walk(more, out),
+                        None => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut out = String::new();
+    for block in blocks.iter().filter(|b| b["type"] == "rich_text") {
+        walk(block, &mut out);
+    }
+    out
+}
+
+#[test]
+fn a_question_says_what_why_what_changes_and_until_when() {
+    let card = drawn(&asking(), Some(&evict()));
+    let text = read(&card.blocks);
+    let mut from = 0;
+    for part in [
+        "Workload: Deployment api in namespace shop",
+        "Since: 03:01:05 UTC",
+        "Pods: 2 failing, 1 of 3 ready",
+        "Why: The database at db:5432 refuses connections.",
+        "ERROR dial tcp",
+        "Podmender asks: may it do this: restart by evicting pod api-7c9f8d6b5-x2x4z?",
+        "Because: it is the last Ready replica",
+        "What changes: pod api-7c9f8d6b5-x2x4z is evicted",
+        "Without an answer: nothing is done",
+        "Answers count until: 03:32:00 UTC",
+        "Approvals: 1 of 2, from different people",
+    ] {
+        from += text[from..]
+            .find(part)
+            .unwrap_or_else(|| panic!("no {part:?} in\n{text}"));
+    }
+    assert_eq!(
+        actions(&card),
+        [
+            "podmender_approve",
+            "podmender_deny",
+            "podmender_snooze",
+            "podmender_details"
+        ]
+    );
+}
+
+#[test]
+fn a_rollout_restart_shows_the_one_line_that_it_adds() {
+    let effect = Effect::RolloutRestart {
+        uid: "uid-w".into(),
+        generation: 7,
+        stamp: sample::now(),
+    };
+    let text = read(&drawn(&asking(), Some(&effect)).blocks);
+    assert!(
+        text.contains("+ kubectl.kubernetes.io/restartedAt: 2026-11-21T03:04:30Z"),
+        "{text}"
+    );
+}
+
+#[test]
+fn after_an_answer_the_card_says_whose_and_takes_no_other() {
+    let mut incident = asking();
+    let expires_at = sample::now();
+    let asked = record(&incident, Fact::Asked { expires_at });
+    let answered = |answer| Fact::Answered {
+        answer,
+        by: "U0123".into(),
+        approval: "x".into(),
+    };
+    incident.status.approval = None;
+    for (fact, phase, says) in [
+        (
+            answered(Answer::Approve),
+            Phase::Verifying,
+            "Answer: Approved by U0123.",
+        ),
+        (
+            answered(Answer::Deny),
+            Phase::Escalated,
+            "Answer: Denied by U0123.",
+        ),
+        (
+            Fact::Expired,
+            Phase::Escalated,
+            "Answer: Nobody answered in time.",
+        ),
+    ] {
+        incident.status.phase = phase;
+        incident.status.timeline = vec![asked.clone(), record(&incident, fact)];
+        let card = drawn(&incident, None);
+        assert!(read(&card.blocks).contains(says), "{says}");
+        assert_eq!(actions(&card), ["podmender_snooze", "podmender_details"]);
+    }
+    // A newer question is open again.
+    incident.status.timeline.push(asked);
+    assert!(!read(&drawn(&incident, None).blocks).contains("Answer:"));
+}
+
+#[test]
+fn a_snoozed_question_says_until_when_and_keeps_its_buttons() {
+    let notice = Notice::of(&asking());
+    let face = Face {
+        ticket: TICKET,
+        effect: None,
+        needed: 1,
+        approved: 0,
+        snoozed_until: Some(sample::time("2026-11-21T04:04:30Z")),
+    };
+    let card = card(&notice, &face, sample::now());
+    assert!(read(&card.blocks).contains("Snoozed until: 04:04:30 UTC"));
+    assert_eq!(actions(&card).len(), 4);
+    assert!(!read(&card.blocks).contains("Approvals:"));
+}
+
+fn hostile() -> Incident {
+    let mut incident = asking();
+    let text = HOSTILE.repeat(8);
+    let status = &mut incident.status;
+    status.evidence.message = Message::new(&text);
+    status.evidence.sentence = Message::new(&text);
+    status.evidence.lines = vec![LogLine::new(&text); 10];
+    status.message = Message::new(&text);
+    status.diagnosis.pod = Name::new(HOSTILE);
+    status.attempts = vec![sample::evicted(podmender_policy::verify::Verdict::Relapsed); 16];
+    let fact = Fact::Answered {
+        answer: Answer::Deny,
+        by: podmender_policy::bounds::Text::new(&text),
+        approval: Name::new(HOSTILE),
+    };
+    incident.status.timeline = vec![record(&incident, fact); 64];
+    incident
+}
+
+/// Nothing that Slack would parse, nothing longer than it takes.
+fn inert(blocks: &[Value], most: usize) {
+    assert!(blocks.len() <= most, "{} blocks", blocks.len());
+    for block in blocks {
+        let json = block.to_string();
+        assert!(!json.contains("mrkdwn"), "{json}");
+        for kind in [
+            "\"link\"",
+            "\"user\"",
+            "\"broadcast\"",
+            "\"emoji\",",
+            "\"channel\"",
+        ] {
+            assert!(!json.contains(&format!("\"type\":{kind}")), "{json}");
+        }
+        assert!(!json.contains(['\u{202e}', '\u{200b}']), "{json}");
+        let length = read(std::slice::from_ref(block)).chars().count();
+        assert!(length <= 3000, "{length}");
+        if block["type"] == "header" {
+            let title = block["text"]["text"].as_str().expect("title");
+            assert!(title.chars().count() <= 150);
+        }
+    }
+}
+
+/// Row 55.
+#[test]
+fn fault_55_nothing_from_the_cluster_is_more_than_text_on_the_card() {
+    let mut incident = hostile();
+    let effect = Effect::Evict {
+        pod: Name::new(HOSTILE),
+        uid: "u".into(),
+    };
+    for phase in [
+        Phase::Detected,
+        Phase::AwaitingApproval,
+        Phase::Escalated,
+        Phase::Resolved,
+    ] {
+        incident.status.phase = phase;
+        let card = drawn(&incident, Some(&effect));
+        inert(&card.blocks, 50);
+        assert!(!card.text.contains(['<', '>']), "{}", card.text);
+    }
+}
+
+/// Row 55.
+#[test]
+fn fault_55_nothing_from_the_cluster_is_more_than_text_in_the_modal() {
+    let view = details_view(&hostile(), sample::now());
+    inert(view["blocks"].as_array().expect("blocks"), 100);
+    assert!(view["title"]["text"].as_str().expect("title").len() <= 24);
+    assert!(view.to_string().len() < 250_000);
+}
+
+#[test]
+fn the_modal_tells_the_whole_timeline() {
+    let mut incident = asking();
+    let seen = Fact::Detected {
+        failure: incident.spec.failure,
+    };
+    incident.status.timeline = vec![record(&incident, seen), record(&incident, Fact::Expired)];
+    let view = details_view(&incident, sample::now());
+    let text = read(view["blocks"].as_array().expect("blocks"));
+    for part in [
+        "seen: CrashLoopBackOff",
+        "nobody answered in time",
+        "ERROR dial tcp",
+        "podmender approve api-1 -n shop",
+    ] {
+        assert!(text.contains(part), "no {part:?} in\n{text}");
+    }
+}
