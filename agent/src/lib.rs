@@ -21,6 +21,7 @@ pub mod queue;
 pub mod reconcile;
 pub mod record;
 pub mod run;
+pub mod slack;
 pub mod store;
 pub mod telemetry;
 pub mod upkeep;

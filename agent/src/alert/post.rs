@@ -38,7 +38,7 @@ pub struct Post {
 
 impl Post {
     /// The client for `url`; one without certificates for plain HTTP (a receiver in the cluster).
-    fn client(&self, url: &Url) -> Result<&Client, Failure> {
+    pub(crate) fn client(&self, url: &Url) -> Result<&Client, Failure> {
         let secure = url.scheme() == "https";
         let slot = if secure { &self.tls } else { &self.plain };
         if let Some(client) = slot.get() {
@@ -118,7 +118,7 @@ fn says_not_ok(text: &[u8]) -> bool {
 }
 
 /// Slack's name for the error: the whole answer, or `error` in it. Anything that is not one plain word is not repeated.
-fn error_code(text: &[u8]) -> Option<String> {
+pub(crate) fn error_code(text: &[u8]) -> Option<String> {
     let json = serde_json::from_slice::<serde_json::Value>(text).ok();
     let word = match json.as_ref().and_then(|answer| answer.get("error")) {
         Some(error) => error.as_str()?.to_owned(),
@@ -131,7 +131,7 @@ fn error_code(text: &[u8]) -> Option<String> {
 }
 
 /// Retry-After in seconds. (The form with a date is not understood: then our own back-off counts.)
-fn retry_after(headers: &header::HeaderMap) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &header::HeaderMap) -> Option<Duration> {
     let seconds = headers
         .get(header::RETRY_AFTER)?
         .to_str()
@@ -143,7 +143,7 @@ fn retry_after(headers: &header::HeaderMap) -> Option<Duration> {
 }
 
 /// The error's cause, without the address.
-fn why(error: reqwest::Error) -> String {
+pub(crate) fn why(error: reqwest::Error) -> String {
     let error = error.without_url();
     if error.is_timeout() {
         return format!("no answer within {} s", TIMEOUT.as_secs());
