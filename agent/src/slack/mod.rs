@@ -1,5 +1,8 @@
-//! Slack, both ways: the Web API that posts, and the two entrances by which people answer.
+//! Slack, both ways: the Web API that posts, and what people answer: proven, then read.
 
 pub mod answer;
 pub mod api;
+pub mod frame;
+pub mod interaction;
 pub mod secret;
+pub mod verify;
