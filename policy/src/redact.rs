@@ -5,6 +5,7 @@
 //! word before them tells (`opaque`). They are plain scanners over bytes: nothing is compiled or kept, so they cost no
 //! memory at rest, and their time is linear in the text. A secret becomes `<class-n>`; equal secrets keep one number.
 
+mod class;
 mod keyed;
 mod names;
 mod opaque;

@@ -1,7 +1,7 @@
 //! Secrets under a telling name: `KEY=value`, JSON, YAML, headers, flags, XML, SQL, and `name`/`value` pairs.
 
 use super::{
-    Span, floor,
+    Span, class, floor,
     names::{self, Extent, Kind},
     value::{Value, is_likely, is_masked, is_secret},
 };
@@ -15,16 +15,17 @@ pub(super) fn find(text: &str, spans: &mut Vec<Span>) {
     let bytes = text.as_bytes();
     let mut at = 0;
     let mut pair: Option<(usize, Kind)> = None;
-    while at < bytes.len() {
-        if !bytes.get(at).is_some_and(|b| is_name(*b)) {
-            at += 1;
+    loop {
+        let start = class::begin(bytes, at, class::NAME);
+        if start >= bytes.len() {
+            break;
+        }
+        at = class::end(bytes, start, class::NAME);
+        if !may_be_assigned(bytes, start, at) {
             continue;
         }
-        let start = at;
-        while bytes.get(at).is_some_and(|b| is_name(*b)) {
-            at += 1;
-        }
         let name = text.get(start..at).unwrap_or_default();
+        spans.extend(bearer(text, name, at));
         let name = name.trim_start_matches(['-', '.']);
         let name = after_escape(text, at - name.len(), name);
         if name.len() > names::MAX {
@@ -45,7 +46,26 @@ pub(super) fn find(text: &str, spans: &mut Vec<Span>) {
             spans.push(span);
         }
     }
-    bearers(text, spans);
+}
+
+/// A cheap look at what follows, before any at the name itself: most words of a log are followed by another word.
+fn may_be_assigned(bytes: &[u8], start: usize, end: usize) -> bool {
+    let after = bytes.get(end..).unwrap_or_default();
+    let closes = |b: &u8| matches!(b, b'"' | b'\'' | b'`' | b']' | b'\\');
+    let closed = after.iter().position(|b| !closes(b)).unwrap_or(after.len());
+    let mut rest = after.get(closed..).unwrap_or_default().iter();
+    match rest.next() {
+        Some(b'=' | b':' | b'>' | b'%') => true,
+        Some(b' ') => {
+            let flag = bytes.get(start) == Some(&b'-');
+            let scheme = matches!(bytes.get(end - 1), Some(b'r' | b'c'));
+            flag || scheme
+                || rest
+                    .find(|b| **b != b' ')
+                    .is_some_and(|b| matches!(b, b'=' | b':' | b'\'' | b'%'))
+        }
+        _ => false,
+    }
 }
 
 /// A name that stands behind the `n` of an escaped line break (`\nPASSWORD=x` in JSON).
@@ -58,7 +78,7 @@ fn after_escape<'t>(text: &str, start: usize, name: &'t str) -> &'t str {
 }
 
 fn is_name(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')
+    class::is(b, class::NAME)
 }
 
 /// `name: DB_PASSWORD` makes the next `value` a secret.
@@ -248,31 +268,24 @@ fn credential(value: Value<'_>) -> Value<'_> {
     }
 }
 
-/// `Bearer x` and `Basic x` without a header's name.
-fn bearers(text: &str, spans: &mut Vec<Span>) {
-    for scheme in ["Bearer ", "bearer ", "Basic "] {
-        for (at, _) in text.match_indices(scheme) {
-            let start = at + scheme.len();
-            let value = Value {
-                start,
-                inner: word(text.get(start..).unwrap_or_default()),
-                quoted: false,
-                firm: false,
-            };
-            let shaped = value
-                .inner
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"._~+/=-".contains(&b));
-            let mixed = value.inner.bytes().any(|b| b.is_ascii_digit() || b == b'=');
-            if shaped && mixed && value.inner.len() >= 12 && !is_masked(value.inner) {
-                spans.push(Span {
-                    start,
-                    end: start + value.inner.len(),
-                    class: "authorization",
-                });
-            }
-        }
+/// `Bearer x` and `Basic x` without a header's name: `name` ends at `end`.
+fn bearer(text: &str, name: &str, end: usize) -> Option<Span> {
+    let schemes = ["Bearer", "bearer", "Basic"];
+    let rest = text.get(end..)?.strip_prefix(' ')?;
+    if !schemes.iter().any(|s| name.ends_with(s)) {
+        return None;
     }
+    let secret = word(rest);
+    let shaped = secret
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b"._~+/=-".contains(&b));
+    let mixed = secret.bytes().any(|b| b.is_ascii_digit() || b == b'=');
+    let found = shaped && mixed && secret.len() >= 12 && !is_masked(secret);
+    found.then(|| Span {
+        start: end + 1,
+        end: end + 1 + secret.len(),
+        class: "authorization",
+    })
 }
 
 /// The length up to the closing quote, which a backslash may hide.
@@ -293,10 +306,8 @@ fn closing(inner: &str, quote: &str) -> usize {
 /// An unquoted value. `,` ends it only where another field follows: a password may hold one.
 fn word(rest: &str) -> &str {
     let rest = rest.get(..floor(rest, MAX)).unwrap_or(rest);
-    if let Some(len) = rest
-        .find('>')
-        .filter(|len| super::is_placeholder(rest.get(..=*len)))
-    {
+    let closes = rest.starts_with('<').then(|| rest.find('>')).flatten();
+    if let Some(len) = closes.filter(|len| super::is_placeholder(rest.get(..=*len))) {
         return rest.get(..=len).unwrap_or_default();
     }
     let ends = |(i, c): (usize, char)| {

@@ -1,6 +1,6 @@
 //! Long opaque strings: random enough to be a key, and in a suspicious place or of a suspicious shape.
 
-use super::Span;
+use super::{Span, class};
 
 /// The shortest string that is looked at behind a telling word.
 const NEAR: usize = 20;
@@ -39,24 +39,23 @@ const HARMLESS: [&str; 8] = [
 pub(super) fn find(text: &str, spans: &mut Vec<Span>) {
     let bytes = text.as_bytes();
     let mut at = 0;
-    while at < bytes.len() {
+    loop {
+        at = class::begin(bytes, at, class::OPAQUE);
+        if at >= bytes.len() {
+            break;
+        }
         // The `n` of an escaped line break is not part of what follows it.
         let escape = at > 0 && bytes.get(at - 1) == Some(&b'\\');
         at += usize::from(escape && matches!(bytes.get(at), Some(b'n' | b'r' | b't')));
-        let rest = bytes.get(at..).unwrap_or_default();
-        let body = rest.iter().take_while(|b| is_opaque(**b)).count();
-        if body == 0 {
-            at += 1;
+        let body = class::end(bytes, at, class::OPAQUE);
+        if body < at + NEAR {
+            at = body.max(at + 1);
             continue;
         }
-        let padding = rest
-            .iter()
-            .skip(body)
-            .take(2)
-            .take_while(|b| **b == b'=')
-            .count();
-        let end = at + body + padding;
-        if is_secret(text, at, text.get(at..at + body).unwrap_or_default()) {
+        let after = bytes.get(body..).unwrap_or_default();
+        let padding = after.iter().take(2).take_while(|b| **b == b'=').count();
+        let end = body + padding;
+        if is_secret(text, at, text.get(at..body).unwrap_or_default()) {
             spans.push(Span {
                 start: at,
                 end,
@@ -67,25 +66,23 @@ pub(super) fn find(text: &str, spans: &mut Vec<Span>) {
     }
 }
 
-fn is_opaque(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'_' | b'-')
-}
-
 fn is_secret(text: &str, at: usize, word: &str) -> bool {
     if word.len() < NEAR || is_name(word) {
         return false;
     }
     let hex = word.bytes().all(|b| b.is_ascii_hexdigit());
-    let near = tells(text, at);
-    if near && hex && word.len() >= 32 {
-        return true;
+    if hex {
+        return word.len() >= 32 && tells(text, at);
     }
-    if hex || !is_mixed(word) {
+    if !is_mixed(word) {
         return false;
     }
     let bits = entropy(word);
-    (near && bits >= RANDOM_NEAR)
-        || (word.len() >= ALONE && bits >= RANDOM_ALONE && !word.contains('/'))
+    if bits < RANDOM_NEAR {
+        return false;
+    }
+    let near = tells(text, at);
+    near || (word.len() >= ALONE && bits >= RANDOM_ALONE && !word.contains('/'))
 }
 
 /// Upper and lower case and digits.

@@ -1,6 +1,6 @@
 //! Private keys in PEM or a like armour, over as many lines as they take, whole or cut.
 
-use super::Span;
+use super::{Span, floor};
 
 /// The longest armoured key that is looked for (RSA 16384 is 12.7 KiB).
 const MAX_BLOCK: usize = 16 * 1024;
@@ -10,6 +10,10 @@ const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
 
 pub(super) fn find(text: &str, spans: &mut Vec<Span>) {
+    // Most texts have no armour at all: one fast search says so.
+    if !text.contains("-----") {
+        return;
+    }
     let mut at = tail_of_a_cut_block(text, spans);
     while let Some(found) = text.get(at..).and_then(|rest| rest.find(BEGIN)) {
         let start = at + found;
@@ -47,10 +51,9 @@ fn label(text: &str, at: usize) -> Option<(&str, usize)> {
 
 /// Behind the `-----END ...-----` that closes the block at `body`.
 fn end_of_block(text: &str, body: usize) -> Option<usize> {
-    let found = text
-        .get(body..)?
-        .find(END)
-        .filter(|len| *len <= MAX_BLOCK)?;
+    // Bounded, so that a text of nothing but beginnings does not cost its square.
+    let near = floor(text, body + MAX_BLOCK + END.len());
+    let found = text.get(body..near)?.find(END)?;
     let after = body + found + END.len();
     Some(label(text, after).map_or(after, |(_, end)| end))
 }

@@ -3,7 +3,7 @@
 //! The shapes are those that the issuers document (most also stand in gitleaks' rules, MIT); lengths are lower bounds,
 //! a little below the documented ones, because a missed secret costs more than a placeholder too many.
 
-use super::{Span, floor, is_cut_at};
+use super::{Span, class, floor, is_cut_at};
 
 /// Which characters a token has after its prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,8 @@ type Family = (&'static str, &'static [&'static str], Set, usize);
 const MAX: usize = 8 * 1024;
 /// The longest token without a prefix (Terraform's: 14, `.atlasv1.`, 67).
 const ODD: usize = 160;
+/// The shortest of them that neither begins in a telling way nor with digits (Mailchimp's, Entra ID's).
+const ODD_LEAST: usize = 36;
 /// A token that was cut off may be this short, with its prefix.
 const CUT: usize = 6;
 
@@ -128,9 +130,11 @@ const FAMILIES: &[Family] = &[
 ];
 
 /// For each first byte, which families have a prefix that begins with it, as bits.
-static BY_FIRST: [u128; 128] = by_first();
+static BY_FIRST: [u128; 128] = by_byte(0);
+/// The same for their second byte: what fits neither is not looked at, and that is nearly every word.
+static BY_SECOND: [u128; 128] = by_byte(1);
 
-const fn by_first() -> [u128; 128] {
+const fn by_byte(place: usize) -> [u128; 128] {
     // Checked when this is compiled: a family beyond the bits would never be found.
     assert!(FAMILIES.len() <= 128);
     let mut masks = [0u128; 128];
@@ -139,7 +143,7 @@ const fn by_first() -> [u128; 128] {
         let prefixes = FAMILIES[family].1;
         let mut i = 0;
         while i < prefixes.len() {
-            masks[prefixes[i].as_bytes()[0] as usize] |= 1 << family;
+            masks[prefixes[i].as_bytes()[place] as usize] |= 1 << family;
             i += 1;
         }
         family += 1;
@@ -149,35 +153,42 @@ const fn by_first() -> [u128; 128] {
 
 pub(super) fn find(text: &str, spans: &mut Vec<Span>) {
     let bytes = text.as_bytes();
-    let mut at = 0;
+    // Where the run of `class::TOKEN` ends in which the last word stood: one count for all words of the run.
+    let mut reach = 0;
+    let mut at = class::begin(bytes, 0, class::WORD);
     while at < bytes.len() {
-        if !begins(bytes, at) {
-            at += 1;
-            continue;
-        }
-        let found = known(text, at).or_else(|| odd(text, at));
-        match found {
-            Some(span) => {
-                at = span.end;
-                spans.push(span);
+        let end = class::end(bytes, at, class::WORD);
+        // Behind an escape (`\nghp_…`) or percent code (`%3Dghp_…`) a token begins inside a word.
+        let inner = match at.checked_sub(1).and_then(|i| bytes.get(i)) {
+            Some(b'\\') => Some(at + 1),
+            Some(b'%') => Some(at + 2),
+            _ => None,
+        };
+        let mut next = end;
+        for start in [Some(at), inner].into_iter().flatten() {
+            if start >= end || bytes.get(start) == Some(&b'_') {
+                continue;
             }
-            None => at += 1,
+            if start >= reach {
+                reach = class::end(bytes, start, class::TOKEN);
+            }
+            if let Some(span) = known(text, start).or_else(|| odd(text, start, reach - start)) {
+                next = class::end(bytes, span.end, class::WORD).max(end);
+                spans.push(span);
+                break;
+            }
         }
+        at = class::begin(bytes, next, class::WORD);
     }
-}
-
-/// Whether a word may begin here: not inside one, save behind an escape (`\nghp_…`) or percent code (`%3Dghp_…`).
-fn begins(bytes: &[u8], at: usize) -> bool {
-    let here = bytes.get(at).is_some_and(u8::is_ascii_alphanumeric);
-    let back = |n: usize| at.checked_sub(n).and_then(|i| bytes.get(i)).copied();
-    let inside = back(1).is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
-    let escape = back(2) == Some(b'\\') || back(3) == Some(b'%');
-    here && (!inside || escape)
 }
 
 fn known(text: &str, at: usize) -> Option<Span> {
     let rest = text.get(at..)?;
-    let mut families = *BY_FIRST.get(usize::from(*rest.as_bytes().first()?))?;
+    let by = |table: &[u128; 128], place| {
+        let byte = rest.as_bytes().get(place).copied().map(usize::from)?;
+        table.get(byte).copied()
+    };
+    let mut families = by(&BY_FIRST, 0)? & by(&BY_SECOND, 1)?;
     while families != 0 {
         let (class, prefixes, set, least) = FAMILIES.get(families.trailing_zeros() as usize)?;
         families &= families - 1;
@@ -229,8 +240,13 @@ fn run(text: &str, at: usize, set: Set) -> usize {
     len - dots
 }
 
-/// Shapes that no prefix tells.
-fn odd(text: &str, at: usize) -> Option<Span> {
+/// Shapes that no prefix tells. `reach` is how far `class::TOKEN` goes on from here.
+fn odd(text: &str, at: usize, reach: usize) -> Option<Span> {
+    let begins = text.as_bytes().get(at..at + 3).unwrap_or_default();
+    let digits = begins.len() == 3 && begins.iter().all(u8::is_ascii_digit);
+    if reach < ODD_LEAST && !digits && !matches!(begins, b"eyJ" | b"sk-") {
+        return None;
+    }
     // Bounded: these shapes are short, and a hostile `a.a.a.a` must not cost its square.
     let near = text.get(at..floor(text, at + ODD))?;
     let dotted = near.get(..run(near, 0, Set::Dotted))?;

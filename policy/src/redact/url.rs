@@ -8,8 +8,11 @@ const MAX: usize = 2048;
 const TOKEN: usize = 16;
 
 pub(super) fn find(text: &str, spans: &mut Vec<Span>) {
-    for (at, _) in text.match_indices("://") {
+    for (at, _) in text.match_indices(':') {
         let start = at + 3;
+        if text.as_bytes().get(at + 1..start) != Some(b"//") {
+            continue;
+        }
         if let Some(len) = userinfo(run(text, start)) {
             push(text, start, start + len, spans);
         }
@@ -44,19 +47,16 @@ fn push(text: &str, start: usize, end: usize, spans: &mut Vec<Span>) {
 fn run(text: &str, start: usize) -> &str {
     let rest = text.get(start..).unwrap_or_default();
     let stops = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '>' | '|' | '\\');
-    let len = rest
-        .char_indices()
-        .find(|(i, c)| *i >= MAX || stops(*c) && !rest.get(..*i).is_some_and(in_placeholder))
-        .map_or(rest.len(), |(i, _)| i);
-    rest.get(..len).unwrap_or_default()
-}
-
-/// Whether a `<` is open: the `>` of a placeholder ends no address.
-fn in_placeholder(before: &str) -> bool {
-    match (before.rfind('<'), before.rfind('>')) {
-        (Some(open), close) => close.is_none_or(|c| c < open),
-        _ => false,
-    }
+    // While a `<` is open, it is a placeholder's: its `>` ends no address.
+    let mut open = false;
+    let mut ends = |(i, c): &(usize, char)| {
+        let ends = *i >= MAX || stops(*c) && !open;
+        open = (open || *c == '<') && *c != '>';
+        ends
+    };
+    let len = rest.char_indices().find(|x| ends(x));
+    rest.get(..len.map_or(rest.len(), |(i, _)| i))
+        .unwrap_or_default()
 }
 
 /// The length of the userinfo of an address. A password may hold `@`, and even `/` if it was never escaped.
