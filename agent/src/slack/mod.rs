@@ -2,6 +2,8 @@
 
 pub mod answer;
 pub mod api;
+#[cfg(test)]
+mod api_tests;
 pub mod frame;
 pub mod interaction;
 pub mod secret;
