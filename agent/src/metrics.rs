@@ -80,6 +80,12 @@ struct ByChannel {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByEntrance {
+    transport: &'static str,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByLedgerError {
     reason: Word<LedgerError>,
 }
@@ -137,6 +143,7 @@ pub struct Metrics {
     fresh: Family<ByResource, Gauge<f64, AtomicU64>>,
     open: Family<ByNamespace, Gauge>,
     alerts: Family<ByChannel, Counter>,
+    slack_requests: Family<ByEntrance, Counter>,
     storm: Family<ByPolicy, Gauge>,
     paused: Family<ByPolicy, Gauge>,
     ready: Family<ByPolicy, Gauge>,
@@ -169,6 +176,7 @@ impl Metrics {
             fresh: Family::default(),
             open: Family::default(),
             alerts: Family::default(),
+            slack_requests: Family::default(),
             storm: Family::default(),
             paused: Family::default(),
             ready: Family::default(),
@@ -205,6 +213,11 @@ impl Metrics {
             "alerts",
             "Alert messages by how sending them ended",
             self.alerts.clone(),
+        );
+        r.register(
+            "slack_requests",
+            "What came from Slack by how it was taken",
+            self.slack_requests.clone(),
         );
         r.register(
             "ledger_errors",
@@ -358,6 +371,12 @@ impl Metrics {
             result: Word(result),
         };
         self.alerts.get_or_create(&labels).inc();
+    }
+
+    /// Something came from Slack, or from somebody who says so. Both labels are words of ours.
+    pub fn slack_request(&self, transport: &'static str, result: &'static str) {
+        let labels = ByEntrance { transport, result };
+        self.slack_requests.get_or_create(&labels).inc();
     }
 
     /// A policy's state. `policy` is `namespace/name`.

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 use std::collections::{HashSet, VecDeque};
 
-/// Envelopes that are remembered: Slack delivers again within minutes, if at all.
+/// Deliveries that are remembered: Slack delivers again within minutes, if at all.
 const REMEMBERED: usize = 4096;
 
 /// One frame.
@@ -98,14 +98,14 @@ pub fn acknowledgement(id: &EnvelopeId) -> String {
     json!({ "envelope_id": id }).to_string()
 }
 
-/// Envelopes that were taken: the same one may come again, also over another socket.
+/// Envelopes or events that were taken: the same one may come again, also over another socket.
 #[derive(Debug, Default)]
-pub struct Envelopes {
+pub struct Deliveries {
     order: VecDeque<EnvelopeId>,
     seen: HashSet<EnvelopeId>,
 }
 
-impl Envelopes {
+impl Deliveries {
     /// Whether this is the first time.
     pub fn is_new(&mut self, id: &EnvelopeId) -> bool {
         if !self.seen.insert(id.clone()) {
@@ -173,14 +173,14 @@ mod tests {
     /// Row 49.
     #[test]
     fn fault_49_an_envelope_that_comes_again_is_known() {
-        let mut envelopes = Envelopes::default();
-        assert!(envelopes.is_new(&"a".into()));
-        assert!(!envelopes.is_new(&"a".into()));
+        let mut deliveries = Deliveries::default();
+        assert!(deliveries.is_new(&"a".into()));
+        assert!(!deliveries.is_new(&"a".into()));
         for n in 0..REMEMBERED + 10 {
-            assert!(envelopes.is_new(&format!("{n}").into()));
+            assert!(deliveries.is_new(&format!("{n}").into()));
         }
         assert_eq!(
-            (envelopes.order.len(), envelopes.seen.len()),
+            (deliveries.order.len(), deliveries.seen.len()),
             (REMEMBERED, REMEMBERED)
         );
     }

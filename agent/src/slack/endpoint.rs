@@ -1,0 +1,390 @@
+//! The HTTP entrance, on a port of its own: proves a request, reads it, hands it on and answers, in this order.
+//!
+//! Nothing is done here: what a person did goes to whoever holds the other end of the channel. No body, signature or
+//! token is ever logged; every request is counted by how it ended.
+
+use super::{
+    frame::Deliveries,
+    interaction::{self, Interaction, MAX_BODY, Malformed},
+    secret::Secret,
+    verify::{Proven, Refusal, Replays, Sight, Signed, verify},
+};
+use crate::metrics::Metrics;
+use axum::{
+    Json, Router,
+    body::{Body, to_bytes},
+    extract::State,
+    http::{HeaderMap, Request, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use jiff::Timestamp;
+use serde_json::json;
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::sync::mpsc;
+
+/// A body that takes longer to arrive is not waited for: Slack itself gives up after three seconds.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// What a person reads when there is no room for the request.
+const BUSY: &str =
+    "Podmender is busy with other requests. Nothing was done: please try again in a moment.";
+
+/// The entrance.
+pub struct Endpoint {
+    /// The signing secret.
+    pub secret: Secret,
+    /// The time.
+    pub now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// Where requests go. A full channel is said to the person who asks.
+    pub sink: mpsc::Sender<Interaction>,
+    /// Counts every request.
+    pub metrics: Arc<Metrics>,
+    /// What was taken before.
+    pub taken: Mutex<Taken>,
+}
+
+/// What was taken before, by signature and by Slack's id of an event.
+#[derive(Debug, Default)]
+pub struct Taken {
+    replays: Replays,
+    events: Deliveries,
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint").finish_non_exhaustive()
+    }
+}
+
+/// Where a person reads an answer.
+#[derive(Clone, Copy)]
+enum Place {
+    /// In the response itself: Slack shows it to the one who typed the command.
+    Command,
+    /// Not in the response.
+    Elsewhere,
+}
+
+/// How a request ended.
+enum Ending {
+    /// Handed on.
+    Accepted,
+    /// Came before, or is nothing of ours.
+    Ignored(&'static str),
+    /// Slack asks whether the endpoint is ours.
+    Challenged(String),
+    /// There is no room.
+    Full(Place),
+    Refused(Refusal),
+    Malformed(Malformed),
+    /// The body did not arrive in time.
+    Slow,
+}
+
+impl Ending {
+    fn category(&self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Ignored(why) => why,
+            Self::Challenged(_) => "challenge",
+            Self::Full(_) => "full",
+            Self::Refused(refusal) => refusal.category(),
+            Self::Malformed(malformed) => malformed.category(),
+            Self::Slow => "slow",
+        }
+    }
+}
+
+impl IntoResponse for Ending {
+    /// Empty, but where a person or Slack has to read something: nothing tells a forger how far it came.
+    fn into_response(self) -> Response {
+        match self {
+            Self::Accepted | Self::Ignored(_) => StatusCode::OK.into_response(),
+            Self::Challenged(challenge) => Json(json!({ "challenge": challenge })).into_response(),
+            Self::Full(Place::Command) => {
+                Json(json!({"response_type": "ephemeral", "text": BUSY})).into_response()
+            }
+            // Behind a button Slack shows a warning sign of its own; an event it delivers again.
+            Self::Full(Place::Elsewhere) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+            Self::Refused(_) => StatusCode::UNAUTHORIZED.into_response(),
+            Self::Malformed(Malformed::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+            Self::Malformed(_) => StatusCode::BAD_REQUEST.into_response(),
+            Self::Slow => StatusCode::REQUEST_TIMEOUT.into_response(),
+        }
+    }
+}
+
+type Reader = fn(&Proven<'_>) -> Result<Interaction, Malformed>;
+
+/// The routes.
+pub fn router(endpoint: Arc<Endpoint>) -> Router {
+    let route = |read: Reader| {
+        post(
+            move |State(endpoint): State<Arc<Endpoint>>, request: Request<Body>| async move {
+                endpoint.answer(request, read).await
+            },
+        )
+    };
+    Router::new()
+        .route("/slack/interactions", route(interaction::interaction))
+        .route("/slack/commands", route(interaction::command))
+        .route("/slack/events", route(interaction::event))
+        .with_state(endpoint)
+}
+
+impl Endpoint {
+    async fn answer(&self, request: Request<Body>, read: Reader) -> Response {
+        let ending = self.ending(request, read).await;
+        self.metrics.slack_request("http", ending.category());
+        ending.into_response()
+    }
+
+    async fn ending(&self, request: Request<Body>, read: Reader) -> Ending {
+        let (parts, body) = request.into_parts();
+        if declared(&parts.headers).is_some_and(|length| length > MAX_BODY) {
+            return Ending::Malformed(Malformed::TooLarge);
+        }
+        let body = match tokio::time::timeout(PATIENCE, to_bytes(body, MAX_BODY)).await {
+            Ok(Ok(body)) => body,
+            Ok(Err(_)) => return Ending::Malformed(Malformed::TooLarge),
+            Err(_) => return Ending::Slow,
+        };
+        let signed = Signed {
+            timestamp: single(&parts.headers, "x-slack-request-timestamp"),
+            signature: single(&parts.headers, "x-slack-signature"),
+            body: &body,
+        };
+        let now = (self.now)();
+        let Ok(secret) = self.secret.read() else {
+            return Ending::Refused(Refusal::NoSecret);
+        };
+        match verify(&secret, signed, now) {
+            Ok(proven) => self.take(&proven, read, now),
+            Err(refusal) => Ending::Refused(refusal),
+        }
+    }
+
+    /// Reads what is proven, once, and hands it on.
+    fn take(&self, proven: &Proven<'_>, read: Reader, now: Timestamp) -> Ending {
+        let done = match read(proven) {
+            Ok(Interaction::Challenge(text)) => return Ending::Challenged(text.to_string()),
+            Ok(Interaction::Other) => return Ending::Ignored("other"),
+            Ok(done) => done,
+            Err(malformed) => return Ending::Malformed(malformed),
+        };
+        // Room first: what is noted as taken was taken.
+        let Ok(room) = self.sink.try_reserve() else {
+            return Ending::Full(match done {
+                Interaction::Command(_) => Place::Command,
+                _ => Place::Elsewhere,
+            });
+        };
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if taken.replays.note(proven, now) == Sight::Again {
+            return Ending::Ignored("replayed");
+        }
+        // A redelivery (X-Slack-Retry-Num) is signed anew: the event's own id tells.
+        if let Interaction::Mention(mention) = &done
+            && !taken.events.is_new(&mention.event.as_str().into())
+        {
+            return Ending::Ignored("redelivered");
+        }
+        room.send(done);
+        Ending::Accepted
+    }
+}
+
+fn declared(headers: &HeaderMap) -> Option<usize> {
+    headers
+        .get(header::CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
+}
+
+/// The header's value, if it stands there once.
+fn single<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => Some(value.as_bytes()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::Secrets;
+    use hmac::{Hmac, KeyInit, Mac};
+    use sha2::Sha256;
+    use tower::ServiceExt;
+
+    const NOW: i64 = 1_763_721_900;
+    const SECRET: &str = "8f742231b10e8888";
+    const CLICK: &str = include_str!("corpus/click.form");
+    const MENTION: &str = include_str!("corpus/mention.json");
+    const COMMAND: &str = include_str!("corpus/command.form");
+
+    struct Rig {
+        endpoint: Arc<Endpoint>,
+        taken: mpsc::Receiver<Interaction>,
+    }
+
+    fn rig(test: &str, room: usize) -> Rig {
+        let dir =
+            std::env::temp_dir().join(format!("podmender-door-{test}-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).expect("folder");
+        std::fs::write(dir.join("SLACK_SIGNING_SECRET"), SECRET).expect("secret");
+        let (sink, taken) = mpsc::channel(room);
+        let endpoint = Arc::new(Endpoint {
+            secret: Secret::named(Secrets::new(dir), "SLACK_SIGNING_SECRET"),
+            now: Arc::new(|| Timestamp::from_second(NOW).expect("time")),
+            sink,
+            metrics: Arc::new(Metrics::new("0", "test")),
+            taken: Mutex::default(),
+        });
+        Rig { endpoint, taken }
+    }
+
+    fn signed(at: i64, body: &str) -> String {
+        let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("key");
+        mac.update(format!("v0:{at}:{body}").as_bytes());
+        let hex: String = mac
+            .finalize()
+            .into_bytes()
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect();
+        format!("v0={hex}")
+    }
+
+    impl Rig {
+        async fn send(
+            &self,
+            path: &str,
+            at: i64,
+            signature: &str,
+            body: impl Into<Body>,
+        ) -> (u16, String) {
+            let request = Request::post(path)
+                .header("x-slack-request-timestamp", at)
+                .header("x-slack-signature", signature)
+                .body(body.into())
+                .expect("request");
+            let answer = router(Arc::clone(&self.endpoint)).oneshot(request).await;
+            let answer = answer.expect("answer");
+            let status = answer.status().as_u16();
+            let body = to_bytes(answer.into_body(), MAX_BODY).await.expect("body");
+            (status, String::from_utf8_lossy(&body).into_owned())
+        }
+
+        async fn slack_sends(&self, path: &str, at: i64, body: &'static str) -> (u16, String) {
+            self.send(path, at, &signed(at, body), body).await
+        }
+
+        fn counted(&self, result: &str) -> bool {
+            let line =
+                format!("podmender_slack_requests_total{{transport=\"http\",result=\"{result}\"}}");
+            self.endpoint.metrics.encode().contains(&line)
+        }
+    }
+
+    #[tokio::test]
+    async fn what_slack_sends_is_handed_on() {
+        let mut rig = rig("on", 8);
+        let nothing = (200, String::new());
+        assert_eq!(
+            rig.slack_sends("/slack/interactions", NOW, CLICK).await,
+            nothing
+        );
+        assert_eq!(
+            rig.slack_sends("/slack/commands", NOW, COMMAND).await,
+            nothing
+        );
+        assert_eq!(
+            rig.slack_sends("/slack/events", NOW, MENTION).await,
+            nothing
+        );
+        assert!(matches!(rig.taken.try_recv(), Ok(Interaction::Click(_))));
+        assert!(matches!(rig.taken.try_recv(), Ok(Interaction::Command(_))));
+        assert!(matches!(rig.taken.try_recv(), Ok(Interaction::Mention(_))));
+        let challenge = include_str!("corpus/challenge.json");
+        let (status, body) = rig.slack_sends("/slack/events", NOW, challenge).await;
+        assert_eq!(status, 200);
+        assert!(body.starts_with("{\"challenge\":\"3eZbrw1a"), "{body}");
+        assert!(rig.counted("accepted") && rig.counted("challenge"));
+    }
+
+    /// Row 43: nothing of a request that is not proven is read, and its sender learns nothing.
+    #[tokio::test]
+    async fn fault_43_a_bad_request_has_its_status_and_its_count() {
+        let mut rig = rig("bad", 8);
+        let path = "/slack/interactions";
+        let forged = rig.send(path, NOW, &signed(NOW, "other"), CLICK).await;
+        assert_eq!(forged, (401, String::new()));
+        assert_eq!(rig.send(path, NOW, "v1=00", CLICK).await.0, 401);
+        assert_eq!(rig.slack_sends(path, NOW - 301, CLICK).await.0, 401);
+        assert_eq!(rig.slack_sends(path, NOW + 301, CLICK).await.0, 401);
+        assert_eq!(rig.slack_sends(path, NOW, "payload=[").await.0, 400);
+        assert_eq!(rig.slack_sends(path, NOW, "x=1").await.0, 400);
+        let large = vec![b'a'; MAX_BODY + 1];
+        assert_eq!(rig.send(path, NOW, "v0=", large).await.0, 413);
+        let view =
+            Box::leak(format!("payload={}", include_str!("corpus/view.json")).into_boxed_str());
+        assert_eq!(rig.slack_sends(path, NOW, view).await.0, 200);
+        let dir = std::env::temp_dir().join(format!("podmender-door-bad-{}", std::process::id()));
+        std::fs::write(dir.join("SLACK_SIGNING_SECRET"), "\n").expect("emptied");
+        assert_eq!(rig.slack_sends(path, NOW, CLICK).await.0, 401);
+        for reason in [
+            "bad_signature",
+            "no_signature",
+            "out_of_window",
+            "shape",
+            "payload",
+            "too_large",
+            "other",
+            "no_secret",
+        ] {
+            assert!(rig.counted(reason), "{reason}");
+        }
+        assert!(rig.taken.try_recv().is_err());
+    }
+
+    /// Rows 44 and 49: the same request, and the same event signed anew, are taken once.
+    #[tokio::test]
+    async fn fault_44_and_49_what_comes_again_is_taken_once() {
+        let mut rig = rig("again", 8);
+        for at in [NOW, NOW, NOW + 10, NOW + 60] {
+            assert_eq!(rig.slack_sends("/slack/events", at, MENTION).await.0, 200);
+        }
+        assert!(rig.taken.try_recv().is_ok());
+        assert!(rig.taken.try_recv().is_err());
+        assert!(rig.counted("replayed") && rig.counted("redelivered"));
+    }
+
+    /// Row 48: whoever works on the requests may be slow; nobody is told that something was done.
+    #[tokio::test]
+    async fn fault_48_a_full_queue_is_said_and_the_request_can_be_sent_again() {
+        let mut rig = rig("full", 1);
+        assert_eq!(rig.slack_sends("/slack/commands", NOW, COMMAND).await.1, "");
+        let (status, told) = rig.slack_sends("/slack/commands", NOW + 1, COMMAND).await;
+        assert_eq!(status, 200);
+        assert!(told.contains("Nothing was done"), "{told}");
+        assert_eq!(
+            rig.slack_sends("/slack/interactions", NOW, CLICK).await.0,
+            503
+        );
+        assert!(rig.taken.try_recv().is_ok());
+        assert_eq!(
+            rig.slack_sends("/slack/interactions", NOW, CLICK).await.0,
+            200
+        );
+        assert!(matches!(rig.taken.try_recv(), Ok(Interaction::Click(_))));
+        assert!(rig.counted("full"));
+    }
+}
