@@ -8,4 +8,5 @@ pub mod endpoint;
 pub mod frame;
 pub mod interaction;
 pub mod secret;
+pub mod socket;
 pub mod verify;

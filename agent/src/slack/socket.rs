@@ -1,0 +1,498 @@
+//! The other entrance, without any port of ours: Socket Mode. Opens sockets, keeps one alive, acknowledges what comes, hands it on.
+//!
+//! Source: <https://docs.slack.dev/apis/events-api/using-socket-mode>. A new socket is opened before an old one is
+//! closed; each by a fresh address; one that says nothing is taken for dead.
+
+use super::{
+    answer::ApiError,
+    api::Api,
+    frame::{self, Deliveries, EnvelopeId, Farewell, Frame},
+    interaction::{Interaction, MAX_BODY, Malformed},
+    secret::Secret,
+};
+use crate::metrics::Metrics;
+use futures::{SinkExt, StreamExt, future::BoxFuture};
+use std::{convert::Infallible, sync::Arc, time::Duration};
+use tokio::{
+    net::TcpStream,
+    sync::mpsc,
+    time::{Instant, sleep, timeout},
+};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async_with_config,
+    tungstenite::{Bytes, Message, protocol::WebSocketConfig},
+};
+
+type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// How patient the entrance is.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// How often it asks for a sign of life.
+    pub ping: Duration,
+    /// Without any for this long, a socket is dead.
+    pub silence: Duration,
+    /// How long opening one may take.
+    pub open: Duration,
+    /// The first and the longest wait after a socket could not be opened.
+    pub retry: (Duration, Duration),
+    /// How long a socket that Slack is about to close is still listened to.
+    pub farewell: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            ping: Duration::from_secs(2),
+            silence: Duration::from_secs(6),
+            open: Duration::from_secs(5),
+            retry: (Duration::from_millis(500), Duration::from_secs(8)),
+            farewell: Duration::from_secs(10),
+        }
+    }
+}
+
+/// The entrance.
+pub struct Socket {
+    /// Names sockets.
+    pub api: Api,
+    /// The app-level token.
+    pub app_token: Secret,
+    /// Where requests go. What finds no room is not acknowledged: Slack shows that to the person, and delivers again.
+    pub sink: mpsc::Sender<Interaction>,
+    /// Counts every frame.
+    pub metrics: Arc<Metrics>,
+    /// How patient it is.
+    pub patience: Patience,
+}
+
+/// An open socket.
+struct Open {
+    stream: Stream,
+    heard: Instant,
+    since: Instant,
+}
+
+/// Why no socket could be opened.
+enum Closed {
+    Refused(ApiError),
+    Broken,
+}
+
+/// What is to be done after a frame.
+enum Next {
+    Listen,
+    /// Open a new one, and listen to this one until then.
+    Replace(Farewell),
+    /// It is gone.
+    Drop,
+}
+
+impl Socket {
+    /// Listens for ever. Whatever Slack does, it is tried again.
+    pub async fn run(self) -> Infallible {
+        let mut deliveries = Deliveries::default();
+        let mut current: Option<Open> = None;
+        let mut old: Option<(Open, Instant)> = None;
+        let mut tries = 0_u32;
+        let mut opening = Some(self.open(Duration::ZERO));
+        let mut ping = tokio::time::interval(self.patience.ping);
+        loop {
+            tokio::select! {
+                opened = settled(&mut opening) => match opened {
+                    Ok(open) => {
+                        opening = None;
+                        let until = Instant::now() + self.patience.farewell;
+                        old = current.replace(open).map(|leaving| (leaving, until));
+                        self.metrics.slack_request("socket", "opened");
+                    }
+                    Err(closed) => {
+                        tries += 1;
+                        opening = Some(self.open(self.wait(tries, &closed)));
+                    }
+                },
+                message = heard(&mut current) => {
+                    let since = current.as_ref().map(|open| open.since);
+                    let why = match self.hear(&mut current, message, &mut deliveries).await {
+                        Next::Listen => continue,
+                        Next::Replace(why) => why,
+                        Next::Drop => {
+                            current = None;
+                            Farewell::Unknown
+                        }
+                    };
+                    let wait = self.pause(&mut tries, since, why);
+                    opening.get_or_insert_with(|| self.open(wait));
+                },
+                message = heard_old(&mut old) => {
+                    let (mut leaving, until) = match old.take() {
+                        Some((open, until)) => (Some(open), until),
+                        None => continue,
+                    };
+                    if !matches!(self.hear(&mut leaving, message, &mut deliveries).await, Next::Drop) {
+                        old = leaving.map(|open| (open, until));
+                    }
+                },
+                _ = ping.tick() => {
+                    old = old.take().filter(|(_, until)| Instant::now() < *until);
+                    let since = current.as_ref().map(|open| open.since);
+                    if current.is_some() && !self.is_alive(&mut current).await {
+                        self.metrics.slack_request("socket", "silent");
+                        current = None;
+                        let wait = self.pause(&mut tries, since, Farewell::Unknown);
+                        opening.get_or_insert_with(|| self.open(wait));
+                    }
+                }
+            }
+        }
+    }
+
+    /// How long to wait before a socket that was open is replaced: not at all, if it served for a while. One that Slack
+    /// closes again and again is opened with back-off.
+    fn pause(&self, tries: &mut u32, since: Option<Instant>, why: Farewell) -> Duration {
+        let longest = self.patience.retry.1;
+        if since.is_some_and(|since| since.elapsed() >= longest) {
+            *tries = 0;
+        } else {
+            *tries += 1;
+        }
+        match why {
+            // At once would be of no use, and one of the sockets that are too many.
+            Farewell::TooMany | Farewell::LinkDisabled => longest,
+            _ if *tries == 0 => Duration::ZERO,
+            _ => self.jittered(*tries),
+        }
+    }
+
+    /// Doubling from the first wait to the longest; between half and all of it, so that many agents do not come at once.
+    fn jittered(&self, tries: u32) -> Duration {
+        use std::hash::{BuildHasher, RandomState};
+        let (first, longest) = self.patience.retry;
+        let doubled = 1 << tries.saturating_sub(1).min(8);
+        let share = RandomState::new().hash_one(()) % 512;
+        let wait = first.saturating_mul(doubled).min(longest);
+        wait.mul_f64((512 + share) as f64 / 1024.0)
+    }
+
+    /// Opens a socket by a fresh address, after `wait`.
+    fn open(&self, wait: Duration) -> BoxFuture<'static, Result<Open, Closed>> {
+        let (api, token, limit) = (self.api.clone(), self.app_token.clone(), self.patience.open);
+        Box::pin(async move {
+            sleep(wait).await;
+            let url = api
+                .connections_open(&token)
+                .await
+                .map_err(Closed::Refused)?;
+            let mut config = WebSocketConfig::default();
+            config.max_message_size = Some(MAX_BODY);
+            config.max_frame_size = Some(MAX_BODY);
+            let connecting = connect_async_with_config(url.expose().as_str(), Some(config), true);
+            match timeout(limit, connecting).await {
+                Ok(Ok((stream, _))) => Ok(Open {
+                    since: Instant::now(),
+                    stream,
+                    heard: Instant::now(),
+                }),
+                // Its error may hold the address, which is a ticket.
+                Ok(Err(_)) | Err(_) => Err(Closed::Broken),
+            }
+        })
+    }
+
+    /// How long to wait after the `tries`th failure in a row, or as long as Slack says.
+    fn wait(&self, tries: u32, closed: &Closed) -> Duration {
+        let (result, least) = match closed {
+            Closed::Refused(error) => {
+                tracing::warn!(%error, tries, "no socket to Slack; trying again");
+                let least = match error {
+                    ApiError::RateLimited(wait) => *wait,
+                    // A person has to renew the token first: once in a while is enough.
+                    ApiError::Revoked(_) | ApiError::NoToken(_) => self.patience.retry.1,
+                    _ => Duration::ZERO,
+                };
+                (error.category(), least)
+            }
+            Closed::Broken => {
+                tracing::warn!(tries, "the socket to Slack cannot be opened; trying again");
+                ("unreachable", Duration::ZERO)
+            }
+        };
+        self.metrics.slack_request("socket", result);
+        least.max(self.jittered(tries))
+    }
+
+    /// Asks for a sign of life; `false`: there was none for too long.
+    async fn is_alive(&self, current: &mut Option<Open>) -> bool {
+        let Some(open) = current else { return false };
+        if open.heard.elapsed() > self.patience.silence {
+            return false;
+        }
+        let asked = open.stream.send(Message::Ping(Bytes::new()));
+        matches!(timeout(self.patience.silence, asked).await, Ok(Ok(())))
+    }
+
+    async fn hear(
+        &self,
+        open: &mut Option<Open>,
+        message: Option<Message>,
+        deliveries: &mut Deliveries,
+    ) -> Next {
+        let (Some(open), Some(message)) = (open.as_mut(), message) else {
+            return Next::Drop;
+        };
+        open.heard = Instant::now();
+        let text = match message {
+            Message::Text(text) => text,
+            Message::Close(_) => return Next::Drop,
+            _ => return Next::Listen,
+        };
+        let (result, next) = match frame::read(&text) {
+            Ok(Frame::Envelope { id, payload }) => self.take(open, &id, payload, deliveries).await,
+            Ok(Frame::Disconnect(why)) => (farewell(why), Next::Replace(why)),
+            Ok(Frame::Hello) => ("hello", Next::Listen),
+            Ok(Frame::Other) => ("other", Next::Listen),
+            Err(malformed) => (malformed.category(), Next::Listen),
+        };
+        self.metrics.slack_request("socket", result);
+        next
+    }
+
+    /// Acknowledges an envelope, and hands on what is in it, if it is new and there is room.
+    async fn take(
+        &self,
+        open: &mut Open,
+        id: &EnvelopeId,
+        payload: Result<Interaction, Malformed>,
+        deliveries: &mut Deliveries,
+    ) -> (&'static str, Next) {
+        let Ok(room) = self.sink.try_reserve() else {
+            return ("full", Next::Listen);
+        };
+        let sent = open.stream.send(Message::text(frame::acknowledgement(id)));
+        if !matches!(timeout(self.patience.silence, sent).await, Ok(Ok(()))) {
+            // Not acknowledged, so it comes again over the next socket.
+            return ("lost", Next::Drop);
+        }
+        let result = match payload {
+            Err(malformed) => malformed.category(),
+            Ok(Interaction::Other | Interaction::Challenge(_)) => "other",
+            Ok(_) if !deliveries.is_new(id) => "redelivered",
+            Ok(done) => {
+                room.send(done);
+                "accepted"
+            }
+        };
+        (result, Next::Listen)
+    }
+}
+
+fn farewell(why: Farewell) -> &'static str {
+    match why {
+        Farewell::Warning => "disconnect_warning",
+        Farewell::Refresh => "disconnect_refresh",
+        Farewell::LinkDisabled => "disconnect_link_disabled",
+        Farewell::TooMany => "disconnect_too_many",
+        Farewell::Unknown => "disconnect",
+    }
+}
+
+/// The next message; `None`: the socket is lost. Waits for ever without one.
+async fn heard(open: &mut Option<Open>) -> Option<Message> {
+    match open {
+        Some(open) => open.stream.next().await.and_then(Result::ok),
+        None => std::future::pending().await,
+    }
+}
+
+async fn heard_old(old: &mut Option<(Open, Instant)>) -> Option<Message> {
+    match old {
+        Some((open, _)) => open.stream.next().await.and_then(Result::ok),
+        None => std::future::pending().await,
+    }
+}
+
+async fn settled(
+    opening: &mut Option<BoxFuture<'static, Result<Open, Closed>>>,
+) -> Result<Open, Closed> {
+    match opening {
+        Some(opening) => opening.await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::Secrets;
+    use axum::{Json, Router, routing::post};
+    use reqwest::Url;
+    use serde_json::json;
+    use tokio::{net::TcpListener, task::JoinSet};
+
+    type Peer = WebSocketStream<TcpStream>;
+
+    const CLICK: &str = include_str!("corpus/envelope-click.json");
+    const SOON: Duration = Duration::from_secs(10);
+
+    struct Rig {
+        sockets: TcpListener,
+        taken: mpsc::Receiver<Interaction>,
+        metrics: Arc<Metrics>,
+        _tasks: JoinSet<()>,
+    }
+
+    async fn rig(test: &str, patience: Patience) -> Rig {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let dir = std::env::temp_dir().join(format!("podmender-ws-{test}-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).expect("folder");
+        std::fs::write(dir.join("SLACK_APP_TOKEN"), "xapp-1").expect("token");
+        let sockets = TcpListener::bind("127.0.0.1:0").await.expect("port");
+        let url = format!(
+            "ws://{}/socket?ticket=1",
+            sockets.local_addr().expect("address")
+        );
+        let web = TcpListener::bind("127.0.0.1:0").await.expect("port");
+        let base = format!("http://{}/api/", web.local_addr().expect("address"));
+        let opened = move || async move { Json(json!({"ok": true, "url": url})) };
+        let router = Router::new().route("/api/apps.connections.open", post(opened));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move { axum::serve(web, router).await.expect("serves") });
+        let token = Secret::named(Secrets::new(dir), "SLACK_APP_TOKEN");
+        let (sink, taken) = mpsc::channel(8);
+        let metrics = Arc::new(Metrics::new("0", "test"));
+        let socket = Socket {
+            api: Api::new(Url::parse(&base).expect("address"), token.clone()),
+            app_token: token,
+            sink,
+            metrics: Arc::clone(&metrics),
+            patience,
+        };
+        tasks.spawn(async move { match socket.run().await {} });
+        Rig {
+            sockets,
+            taken,
+            metrics,
+            _tasks: tasks,
+        }
+    }
+
+    impl Rig {
+        async fn accept(&self) -> Peer {
+            let accepted = timeout(SOON, self.sockets.accept()).await.expect("in time");
+            let stream = accepted.expect("connection").0;
+            tokio_tungstenite::accept_async(stream)
+                .await
+                .expect("handshake")
+        }
+
+        fn counted(&self, result: &str) -> bool {
+            let line = format!(
+                "podmender_slack_requests_total{{transport=\"socket\",result=\"{result}\"}}"
+            );
+            self.metrics.encode().contains(&line)
+        }
+    }
+
+    async fn acknowledged(peer: &mut Peer) -> String {
+        loop {
+            let next = timeout(SOON, peer.next()).await.expect("in time");
+            if let Some(Ok(Message::Text(text))) = next {
+                return text.to_string();
+            }
+        }
+    }
+
+    /// Row 49, over the socket.
+    #[tokio::test]
+    async fn fault_49_every_envelope_is_acknowledged_and_taken_once() {
+        let mut rig = rig("once", Patience::default()).await;
+        let mut peer = rig.accept().await;
+        for _ in 0..3 {
+            peer.send(Message::text(CLICK)).await.expect("sent");
+            let told = acknowledged(&mut peer).await;
+            assert_eq!(
+                told,
+                r#"{"envelope_id":"57d6a792-4d35-4d0b-b6aa-3361493e1caf"}"#
+            );
+        }
+        assert!(matches!(
+            rig.taken.recv().await,
+            Some(Interaction::Click(_))
+        ));
+        assert!(rig.taken.try_recv().is_err());
+        let unreadable = r#"{"type":"interactive","envelope_id":"e-2","payload":7}"#;
+        peer.send(Message::text(unreadable)).await.expect("sent");
+        assert_eq!(acknowledged(&mut peer).await, r#"{"envelope_id":"e-2"}"#);
+        assert!(rig.counted("redelivered"));
+    }
+
+    /// Row 52: the new socket is open before the old one is let go, and nothing that still comes over the old one is lost.
+    #[tokio::test]
+    async fn fault_52_a_refresh_leaves_no_gap() {
+        let mut rig = rig("refresh", Patience::default()).await;
+        let mut old = rig.accept().await;
+        old.send(Message::text(include_str!("corpus/disconnect.json")))
+            .await
+            .expect("sent");
+        let mut new = rig.accept().await;
+        old.send(Message::text(CLICK))
+            .await
+            .expect("the old one is still open");
+        acknowledged(&mut old).await;
+        assert!(matches!(
+            rig.taken.recv().await,
+            Some(Interaction::Click(_))
+        ));
+        let mention = include_str!("corpus/envelope-mention.json");
+        new.send(Message::text(mention)).await.expect("sent");
+        acknowledged(&mut new).await;
+        assert!(matches!(
+            rig.taken.recv().await,
+            Some(Interaction::Mention(_))
+        ));
+        assert!(rig.counted("disconnect_refresh"));
+    }
+
+    /// Row 52: a socket that is closed as soon as it is open is not opened in a loop.
+    #[tokio::test]
+    async fn fault_52_too_many_sockets_are_not_made_more() {
+        let rig = rig(
+            "many",
+            Patience {
+                retry: (Duration::from_millis(1), Duration::from_millis(400)),
+                ..Patience::default()
+            },
+        )
+        .await;
+        let mut peer = rig.accept().await;
+        let farewell = r#"{"type":"disconnect","reason":"too_many_websockets"}"#;
+        let began = Instant::now();
+        peer.send(Message::text(farewell)).await.expect("sent");
+        let _second = rig.accept().await;
+        assert!(
+            began.elapsed() >= Duration::from_millis(400),
+            "{:?}",
+            began.elapsed()
+        );
+        assert!(rig.counted("disconnect_too_many"));
+    }
+
+    /// Row 52: a socket that is closed, and one over which nothing comes any more, are replaced.
+    #[tokio::test]
+    async fn fault_52_a_lost_and_a_silent_socket_are_replaced() {
+        let patience = Patience {
+            ping: Duration::from_millis(50),
+            silence: Duration::from_millis(300),
+            ..Patience::default()
+        };
+        let rig = rig("silent", patience).await;
+        drop(rig.accept().await);
+        // Half-open: the peer takes what is sent and never reads or answers it.
+        let silent = rig.accept().await;
+        let mut third = rig.accept().await;
+        drop(silent);
+        third.send(Message::text(CLICK)).await.expect("sent");
+        acknowledged(&mut third).await;
+        assert!(rig.counted("silent"));
+    }
+}
