@@ -6,6 +6,7 @@ use crate::{
     record::{self, LEDGER},
     store::Stored,
 };
+use futures::StreamExt;
 use kube::{
     Api, Client, ResourceExt,
     api::{ApiResource, DeleteParams, DynamicObject, ObjectMeta, PostParams},
@@ -18,6 +19,9 @@ use podmender_policy::{
     workload::WorkloadRef,
 };
 use std::collections::BTreeSet;
+
+/// Lists of incidents that are read at once at the start.
+const AT_ONCE: usize = 8;
 
 /// Why the state could not be read. The agent stays up, not Ready, and tries again.
 #[derive(Debug, thiserror::Error)]
@@ -52,18 +56,39 @@ pub enum LoadError {
 /// # Errors
 /// [`LoadError`], if the agent must not act.
 pub async fn load(granted: &BTreeSet<Name>, ctx: &Context) -> Result<Vec<LoadError>, LoadError> {
-    let mut problems = Vec::new();
-    let mut incidents = Vec::new();
-    for namespace in granted {
-        match list_incidents(namespace, ctx).await {
+    let (ledger, (incidents, problems)) =
+        futures::try_join!(read_ledger(ctx), all_incidents(granted, ctx))?;
+    // Made only once all incidents were read: a ledger that is there but empty would pass for one without a past.
+    let (ledger, version, lost) = match ledger {
+        Some((ledger, version)) => (ledger, version, false),
+        None => {
+            let version = create_ledger(ctx.client.clone(), &ctx.own_namespace).await?;
+            (Ledger::default(), version, true)
+        }
+    };
+    adopt(ledger, version, lost, incidents, ctx);
+    Ok(problems)
+}
+
+/// The incidents of all namespaces, and those namespaces in which they may not be read.
+async fn all_incidents(
+    granted: &BTreeSet<Name>,
+    ctx: &Context,
+) -> Result<(Vec<Found>, Vec<LoadError>), LoadError> {
+    let (mut incidents, mut problems) = (Vec::new(), Vec::new());
+    let lists: Vec<_> = granted
+        .iter()
+        .map(|namespace| list_incidents(namespace, ctx))
+        .collect();
+    let mut lists = futures::stream::iter(lists).buffer_unordered(AT_ONCE);
+    while let Some(list) = lists.next().await {
+        match list {
             Ok(found) => incidents.extend(found),
             Err(e @ LoadError::Forbidden { .. }) => problems.push(e),
             Err(e) => return Err(e),
         }
     }
-    let (ledger, version, lost) = ledger(ctx).await?;
-    adopt(ledger, version, lost, incidents, ctx);
-    Ok(problems)
+    Ok((incidents, problems))
 }
 
 /// An incident as the API server has it; `Err`: of which workload it is, if that much can be read.
@@ -131,8 +156,8 @@ async fn read_incident(object: DynamicObject, api: &Api<DynamicObject>) -> Optio
     }
 }
 
-/// The ledger, made if it is not there. `true`: it was not there.
-async fn ledger(ctx: &Context) -> Result<(Ledger, String, bool), LoadError> {
+/// The ledger and its version, if it is there.
+async fn read_ledger(ctx: &Context) -> Result<Option<(Ledger, String)>, LoadError> {
     let namespace = &ctx.own_namespace;
     let resource = ApiResource::erase::<api::Ledger>(&());
     let api: Api<DynamicObject> =
@@ -140,14 +165,13 @@ async fn ledger(ctx: &Context) -> Result<(Ledger, String, bool), LoadError> {
     let found = record::within(api.get_opt(LEDGER))
         .await
         .map_err(|e| refused(e, "ledgers", namespace))?;
-    if let Some(object) = found {
-        let version = object.resource_version().unwrap_or_default();
-        let spec = object.data.get("spec").cloned().unwrap_or_default();
-        let ledger = serde_json::from_value(spec).map_err(|e| LoadError::Ledger(e.to_string()))?;
-        return Ok((ledger, version, false));
-    }
-    let version = create_ledger(ctx.client.clone(), namespace).await?;
-    Ok((Ledger::default(), version, true))
+    let Some(object) = found else {
+        return Ok(None);
+    };
+    let version = object.resource_version().unwrap_or_default();
+    let spec = object.data.get("spec").cloned().unwrap_or_default();
+    let ledger = serde_json::from_value(spec).map_err(|e| LoadError::Ledger(e.to_string()))?;
+    Ok(Some((ledger, version)))
 }
 
 async fn create_ledger(client: Client, namespace: &Name) -> Result<String, LoadError> {

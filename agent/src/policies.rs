@@ -65,20 +65,28 @@ pub async fn run(
     let mut refresh = tokio::time::interval(REFRESH);
     loop {
         tokio::select! {
-            event = stream.next() => match event?.1 {
-                watcher::Event::Apply(object) | watcher::Event::InitApply(object) => {
+            event = stream.next() => match event? {
+                (_, watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => {
                     let key = key_of(&object);
                     fresh.insert(key.clone());
-                    let next = read(&key, object, &ground, known.remove(&key), ctx.clock.now());
+                    let next = read(&key, object, &ground, known.remove(&key));
                     known.insert(key, next);
                     put_in_force(&known, &watches, &ctx);
                 }
-                watcher::Event::Delete(object) => {
+                (_, watcher::Event::Delete(object)) => {
                     forget(&key_of(&object), &mut known, &ctx);
                     put_in_force(&known, &watches, &ctx);
                 }
-                watcher::Event::Init => fresh.retain(|_| false),
-                watcher::Event::InitDone => {}
+                (namespace, watcher::Event::Init) => fresh.retain(|key| key.0 != namespace),
+                (namespace, watcher::Event::InitDone) => {
+                    let gone = missed(&namespace, &known, &fresh);
+                    for key in &gone {
+                        forget(key, &mut known, &ctx);
+                    }
+                    if !gone.is_empty() {
+                        put_in_force(&known, &watches, &ctx);
+                    }
+                }
             },
             _ = refresh.tick() => {}
         }
@@ -86,6 +94,15 @@ pub async fn run(
             report(key, policy, &ctx).await;
         }
     }
+}
+
+/// The policies of a namespace that a complete list no longer has: deleted while no watch was open, and nobody will say so.
+fn missed<T>(namespace: &Name, known: &BTreeMap<Key, T>, listed: &BTreeSet<Key>) -> Vec<Key> {
+    known
+        .keys()
+        .filter(|key| key.0 == *namespace && !listed.contains(*key))
+        .cloned()
+        .collect()
 }
 
 fn forget(key: &Key, known: &mut BTreeMap<Key, Known>, ctx: &Context) {
@@ -102,9 +119,7 @@ fn read(
     object: DeserializeGuard<AgentPolicy>,
     ground: &Ground,
     before: Option<Known>,
-    now: Timestamp,
 ) -> Known {
-    let _ = now;
     let generation = object.meta().generation.unwrap_or_default();
     let written = before.as_ref().and_then(|b| b.written.clone());
     let parsed = match object.0 {
@@ -412,4 +427,23 @@ where
         all.push(stream.boxed());
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fault_70_a_policy_deleted_while_no_watch_was_open_is_not_in_force() {
+        let key = |namespace: &str, name: &str| (Name::new(namespace), Name::new(name));
+        let known: BTreeMap<Key, ()> = [key("a", "kept"), key("a", "gone"), key("b", "other")]
+            .map(|k| (k, ()))
+            .into();
+        let listed = BTreeSet::from([key("a", "kept")]);
+        assert_eq!(
+            missed(&Name::new("a"), &known, &listed),
+            [key("a", "gone")],
+            "of the listed namespace alone"
+        );
+    }
 }

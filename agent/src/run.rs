@@ -97,13 +97,7 @@ pub async fn run(config: kube::Config, args: RunArgs) -> anyhow::Result<u8> {
             Err(lost) => Lost(lost.to_string()),
         }
     });
-    if stop
-        .run_until_cancelled(remember(&granted, &ctx, &health))
-        .await
-        .is_none()
-    {
-        return Ok(0);
-    }
+    // The watches begin while the agent's own state is still being read: they only wake workloads, and nobody looks at one before.
     let ground = Ground {
         own,
         granted: granted.clone(),
@@ -128,8 +122,12 @@ pub async fn run(config: kube::Config, args: RunArgs) -> anyhow::Result<u8> {
     spawn(&mut tasks, "alerts", async move {
         outbox.alerts.run(|news| heard(news, &outbox)).await;
     });
-    let mut worker = tokio::spawn(work(Arc::clone(&ctx), granted, stop.clone()));
-    health.started.store(true, Ordering::Relaxed);
+    let mut worker = tokio::spawn(remember_and_work(
+        Arc::clone(&ctx),
+        granted,
+        Arc::clone(&health),
+        stop.clone(),
+    ));
 
     tokio::select! {
         biased;
@@ -156,6 +154,20 @@ fn spawn<T>(
         task.await;
         Lost(format!("the task {name} ended"))
     });
+}
+
+/// Reads what the agent knew, and only then looks at anything: without its memory nothing is done.
+async fn remember_and_work(
+    ctx: Arc<Context>,
+    granted: BTreeSet<Name>,
+    health: Arc<Health>,
+    stop: CancellationToken,
+) {
+    let remembered = stop.run_until_cancelled(remember(&granted, &ctx, &health));
+    if remembered.await.is_some() {
+        health.started.store(true, Ordering::Relaxed);
+        work(ctx, granted, stop).await;
+    }
 }
 
 /// Looks at what is due, one workload after the other, and keeps the ledger up to date in between.

@@ -3,7 +3,6 @@
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use podmender_policy::{
-    bounds::LogLine,
     logs::analyse,
     observation::Observation,
     plan::{Plan, plan},
@@ -39,7 +38,7 @@ fn plans(c: &mut Criterion) {
     let with_log = |shop: &Shop| {
         let mut seen = shop.observe();
         let log = analyse(LOG.as_bytes()).expect("findings");
-        assert!(log.lines.iter().any(|l: &LogLine| !l.is_empty()));
+        assert!(log.lines.iter().any(|l| !l.is_empty()));
         for container in seen
             .suspects
             .iter_mut()

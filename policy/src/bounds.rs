@@ -18,6 +18,8 @@ pub type Name = Text<253>;
 pub type Message = Text<512>;
 /// One line of a log that matters.
 pub type LogLine = Text<300>;
+/// A line of a log in which secrets are replaced.
+pub type CleanLine = crate::clean::Clean<300>;
 
 impl<const MAX: usize> Text<MAX> {
     /// Cleans and cuts `raw`.

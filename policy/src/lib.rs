@@ -9,6 +9,7 @@
 pub mod approval;
 pub mod audit;
 pub mod bounds;
+pub mod clean;
 pub mod decide;
 pub mod diagnose;
 pub mod freeze;

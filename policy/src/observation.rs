@@ -2,7 +2,7 @@
 
 use crate::{
     approval::Approval,
-    bounds::{LogLine, Message, Name, Text},
+    bounds::{CleanLine, Message, Name, Text},
     workload::WorkloadRef,
 };
 use jiff::Timestamp;
@@ -432,7 +432,7 @@ pub struct LogFindings {
     /// One sentence.
     pub sentence: Message,
     /// The lines that matter, repeats collapsed, at most 10.
-    pub lines: Vec<LogLine>,
+    pub lines: Vec<CleanLine>,
 }
 
 /// Causes that a log can name.

@@ -17,7 +17,7 @@ mod url;
 mod value;
 
 use crate::{
-    bounds::{LogLine, Message, Text},
+    bounds::{CleanLine, LogLine, Message, Text},
     diagnose::Evidence,
     observation::{EventSeen, LogCause},
 };
@@ -70,7 +70,12 @@ pub fn redact(evidence: &Evidence) -> RedactedEvidence {
         confidence: evidence.confidence,
         cause: evidence.cause,
         message: seen.text(&evidence.message),
-        lines: evidence.lines.iter().map(|line| seen.text(line)).collect(),
+        lines: evidence
+            .lines
+            .iter()
+            .cloned()
+            .map(CleanLine::into_text)
+            .collect(),
         event: evidence.event.as_ref().map(|e| EventSeen {
             reason: seen.text(&e.reason),
             message: seen.text(&e.message),

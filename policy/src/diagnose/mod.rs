@@ -20,7 +20,7 @@ mod fixtures;
 mod tests;
 
 use crate::{
-    bounds::{LogLine, Message, Name, Text},
+    bounds::{CleanLine, Message, Name, Text},
     observation::{ContainerRole, EventSeen, LogCause, Observation, Presence},
 };
 use jiff::Timestamp;
@@ -136,8 +136,8 @@ pub struct Evidence {
     pub cause: LogCause,
     /// The message of the state, in the kubelet's or the runtime's words.
     pub message: Message,
-    /// The log lines that matter, at most 10.
-    pub lines: Vec<LogLine>,
+    /// The log lines that matter, at most 10, redacted when the log was read.
+    pub lines: Vec<CleanLine>,
     /// The Event that says it.
     pub event: Option<EventSeen>,
     /// The image of the container.

@@ -13,7 +13,7 @@ mod sentence;
 mod tests;
 
 use crate::{
-    bounds::{LogLine, Message},
+    bounds::{CleanLine, Message},
     observation::{LogCause, LogFindings},
     redact,
 };
@@ -126,7 +126,7 @@ fn confidence(best: &Group, groups: &[Group]) -> u8 {
 }
 
 /// The lines to show, in the log's order: the weightiest, then the last ones for want of others.
-fn shown(lines: &[Line<'_>], groups: &[Group]) -> Vec<LogLine> {
+fn shown(lines: &[Line<'_>], groups: &[Group]) -> Vec<CleanLine> {
     let mut weighty: Vec<&Group> = groups.iter().collect();
     weighty.sort_by_key(|g| std::cmp::Reverse((g.score, g.at)));
     let mut chosen: Vec<(usize, u32)> = weighty
@@ -147,6 +147,7 @@ fn shown(lines: &[Line<'_>], groups: &[Group]) -> Vec<LogLine> {
         }
     }
     chosen.sort_unstable();
-    let text = |(at, count): (usize, u32)| lines.get(at).map(|line| line.shown(count));
+    let text =
+        |(at, count): (usize, u32)| lines.get(at).map(|line| CleanLine::new(&line.shown(count)));
     chosen.into_iter().filter_map(text).collect()
 }
