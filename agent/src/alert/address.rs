@@ -1,6 +1,6 @@
 //! `${NAME}` and literals become addresses; the address itself never appears in an error, a log or a condition.
 
-use crate::alert::channel::Source;
+use crate::alert::channel::{self, Channel, Source};
 use podmender_policy::bounds::Name;
 use std::{
     fs::File,
@@ -29,6 +29,11 @@ pub enum AddressError {
     /// Empty.
     #[error("{0} is empty: expected an address such as https://hooks.example.org/…")]
     Empty(String),
+    /// The secret for signing is empty.
+    #[error(
+        "`${{{0}}}` is empty: put the secret that the receiver knows under that key of the Secret"
+    )]
+    EmptySecret(Name),
     /// Not an address.
     #[error("{0} is not an address: expected https://HOST/PATH, with nothing around it")]
     Malformed(String),
@@ -92,6 +97,35 @@ impl Secrets {
             Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
             _ => Err(AddressError::Malformed(what)),
         }
+    }
+}
+
+/// Where a channel's messages go, and by which secret they are signed, if by any. Never printed.
+pub(crate) struct Target {
+    pub(crate) url: reqwest::Url,
+    pub(crate) signing: Option<String>,
+}
+
+impl Secrets {
+    /// Everything that a message to `channel` needs, as it stands in the Secret now.
+    ///
+    /// # Errors
+    /// See [`AddressError`]; none of them holds a value.
+    pub(crate) fn target(&self, channel: &Channel) -> Result<Target, AddressError> {
+        let url = self.address(channel::source(channel)?)?;
+        let signing = match channel {
+            Channel::Webhook {
+                signing: Some(source),
+                ..
+            } => match (self.read(source)?, source) {
+                (secret, Source::Named(name)) if secret.is_empty() => {
+                    return Err(AddressError::EmptySecret(name.clone()));
+                }
+                (secret, _) => Some(secret),
+            },
+            _ => None,
+        };
+        Ok(Target { url, signing })
     }
 }
 

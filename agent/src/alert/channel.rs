@@ -19,14 +19,14 @@ pub fn shown(channel: &Channel) -> String {
     match channel {
         Channel::SlackWebhook { url } => format!("Slack webhook {url:?}"),
         Channel::SlackApp { channel, .. } => format!("Slack channel {channel}"),
-        Channel::Webhook { url } => format!("webhook {url:?}"),
+        Channel::Webhook { url, .. } => format!("webhook {url:?}"),
     }
 }
 
 /// Where the address to post to stands, or why nothing can be posted.
 pub(crate) fn source(channel: &Channel) -> Result<&Source, AddressError> {
     match channel {
-        Channel::SlackWebhook { url } | Channel::Webhook { url } => Ok(url),
+        Channel::SlackWebhook { url } | Channel::Webhook { url, .. } => Ok(url),
         Channel::SlackApp { .. } => Err(AddressError::NotSupported),
     }
 }

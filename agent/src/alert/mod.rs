@@ -15,6 +15,7 @@ pub mod payload;
 pub mod post;
 #[cfg(test)]
 pub(crate) mod sample;
+pub mod sign;
 pub mod slack;
 pub mod slack_card;
 pub mod slack_details;

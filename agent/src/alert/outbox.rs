@@ -4,7 +4,7 @@
 
 use crate::{
     alert::{
-        address::{AddressError, Secrets},
+        address::Secrets,
         channel::{self, Channel},
         digest::Digest,
         lane::{Form, Lane, Next, Pace, Uptime},
@@ -153,7 +153,7 @@ impl Outbox {
             pace.period = pace.period.max(interval);
             let lane = lanes.entry(channel.clone()).or_insert_with(|| {
                 let mut lane = Lane::new(pace, self.clock);
-                if let Err(e) = self.address(channel) {
+                if let Err(e) = self.secrets.target(channel) {
                     lane.give_up(problem(channel, &e));
                 }
                 lane
@@ -161,10 +161,6 @@ impl Outbox {
             lane.set_pace(pace);
         }
         self.wake.notify_one();
-    }
-
-    fn address(&self, channel: &Channel) -> Result<reqwest::Url, AddressError> {
-        self.secrets.address(channel::source(channel)?)
     }
 
     /// Takes the newest state of an incident; it replaces what is pending of it. Never waits: call it on every pass.
@@ -242,12 +238,12 @@ impl Outbox {
             if matches!(next, Next::Idle | Next::At(_)) {
                 continue;
             }
-            match self.address(channel) {
-                Ok(url) => {
+            match self.secrets.target(channel) {
+                Ok(target) => {
                     let (body, about) = self.write(channel, lane.form, next);
                     lane.start(about);
                     let channel = channel.clone();
-                    let send = self.post.send(url, body);
+                    let send = self.post.send(target, body, (self.now)());
                     posts.push(send.map(|result| (channel, result)).boxed());
                 }
                 Err(e) => {

@@ -15,6 +15,7 @@ struct Receiver {
     answers: Mutex<VecDeque<&'static str>>,
     delay: Duration,
     bodies: Mutex<Vec<String>>,
+    heads: Mutex<Vec<String>>,
 }
 
 const OK: &str = "200 OK\r\ncontent-length: 2\r\n\r\nok";
@@ -30,6 +31,7 @@ impl Receiver {
             answers: Mutex::new(answers.iter().copied().collect()),
             delay,
             bodies: Mutex::default(),
+            heads: Mutex::default(),
         }
     }
 
@@ -42,7 +44,7 @@ impl Receiver {
         loop {
             let (mut stream, _) = self.listener.accept().await.expect("accepted");
             let mut raw = Vec::new();
-            let body = loop {
+            let (head, body) = loop {
                 let mut part = [0; 16_384];
                 let n = stream.read(&mut part).await.expect("read");
                 raw.extend_from_slice(&part[..n]);
@@ -57,13 +59,14 @@ impl Receiver {
                         .ok()
                 });
                 if body.len() >= length.expect("length") {
-                    break body.to_owned();
+                    break (head.to_ascii_lowercase(), body.to_owned());
                 }
             };
             sleep(self.delay).await;
             let answer = self.answers.lock().expect("lock").pop_front().unwrap_or(OK);
             if answer == OK {
                 self.bodies.lock().expect("lock").push(body);
+                self.heads.lock().expect("lock").push(head);
             }
             let answer = format!(
                 "HTTP/1.1 {}",
@@ -154,6 +157,7 @@ async fn a_receiver_that_fails_for_a_while_hears_every_workload() {
     let down = [DOWN, BUSY, AWAY, DOWN, DOWN, DOWN];
     let receiver = Receiver::new(&down, Duration::ZERO).await;
     let outbox = outbox(vec![Channel::Webhook {
+        signing: None,
         url: receiver.url(),
     }]);
     offer_many(&outbox, 200);
@@ -173,12 +177,56 @@ async fn a_receiver_that_fails_for_a_while_hears_every_workload() {
 }
 
 #[tokio::test]
+async fn a_webhook_with_a_secret_gets_signed_messages_and_none_without_it() {
+    let receiver = Receiver::new(&[], Duration::ZERO).await;
+    let dir = std::env::temp_dir().join(format!("podmender-signing-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).expect("folder");
+    let channel = |name: &str| Channel::Webhook {
+        url: receiver.url(),
+        signing: Some(Source::Named(name.into())),
+    };
+    for (name, value) in [("KEY", "key\n"), ("NONE", "\n")] {
+        std::fs::write(dir.join(name), value).expect("file");
+    }
+    let mut outbox = outbox(Vec::new());
+    outbox.secrets = Secrets::new(dir);
+    let alerting = Alerting {
+        channels: vec![channel("KEY"), channel("NONE"), channel("ABSENT")],
+        min_interval: Duration::ZERO,
+    };
+    outbox.set_alerting(&"podmender/shop".into(), alerting);
+    outbox.offer(&sample::incident("api"));
+    until(&outbox, &[&receiver], |news| told(news) == 1).await;
+    let (bodies, heads) = (
+        receiver.bodies(),
+        receiver.heads.lock().expect("lock").clone(),
+    );
+    assert_eq!(bodies.len(), 1, "one without a usable secret was sent");
+    let signed =
+        crate::alert::sign::sign("key", bodies[0].as_bytes(), sample::now()).expect("signed");
+    for part in [
+        format!("x-podmender-timestamp: {}", signed.timestamp),
+        format!("x-podmender-signature: {}", signed.signature),
+    ] {
+        assert!(heads[0].contains(&part), "no {part:?} in {}", heads[0]);
+    }
+    let problems = format!("{:?}", outbox.problems(&"podmender/shop".into()));
+    assert!(
+        problems.contains("`${NONE}` is empty") && problems.contains("`${ABSENT}` is not mounted"),
+        "{problems}"
+    );
+}
+
+#[tokio::test]
 async fn a_slow_receiver_holds_up_no_other() {
     let slow = Receiver::new(&[], Duration::from_millis(1500)).await;
     let quick = Receiver::new(&[], Duration::ZERO).await;
     let outbox = outbox(vec![
         Channel::SlackWebhook { url: slow.url() },
-        Channel::Webhook { url: quick.url() },
+        Channel::Webhook {
+            signing: None,
+            url: quick.url(),
+        },
     ]);
     outbox.offer(&sample::incident("api"));
     let started = Instant::now();
@@ -196,10 +244,14 @@ async fn it_counts_as_told_when_every_channel_has_it() {
     let broken = Receiver::new(&[DOWN, DOWN], Duration::ZERO).await;
     let well = Receiver::new(&[], Duration::ZERO).await;
     let outbox = outbox(vec![
-        Channel::Webhook { url: broken.url() },
+        Channel::Webhook {
+            signing: None,
+            url: broken.url(),
+        },
         Channel::SlackWebhook { url: well.url() },
         // Nobody waits for one that has no address.
         Channel::Webhook {
+            signing: None,
             url: Source::Named("ABSENT".into()),
         },
     ]);
@@ -235,11 +287,16 @@ async fn an_address_never_shows() {
     let receiver = Receiver::new(&[DOWN, DOWN], Duration::ZERO).await;
     let gone = Source::Literal("http://127.0.0.1:1/s3cret".into());
     let outbox = outbox(vec![
-        Channel::Webhook { url: gone },
         Channel::Webhook {
+            signing: None,
+            url: gone,
+        },
+        Channel::Webhook {
+            signing: None,
             url: receiver.url(),
         },
         Channel::Webhook {
+            signing: None,
             url: Source::Literal("hooks.example/s3cret".into()),
         },
         Channel::SlackApp {
@@ -268,6 +325,7 @@ async fn an_address_never_shows() {
 async fn channels_that_are_gone_are_forgotten() {
     let receiver = Receiver::new(&[], Duration::ZERO).await;
     let outbox = outbox(vec![Channel::Webhook {
+        signing: None,
         url: receiver.url(),
     }]);
     outbox.offer(&sample::incident("api"));

@@ -1,5 +1,7 @@
 //! One HTTP POST: real HTTP, no redirects, a time limit, and errors that never hold the address.
 
+use crate::alert::{address::Target, sign::sign};
+use jiff::Timestamp;
 use reqwest::{Client, StatusCode, Url, header, redirect::Policy};
 use std::{sync::OnceLock, time::Duration};
 
@@ -58,16 +60,28 @@ impl Post {
         Ok(slot.get_or_init(|| client))
     }
 
-    /// Posts `body` as JSON.
+    /// Posts `body` as JSON, signed at `now` if the channel has a secret.
     ///
     /// # Errors
     /// See [`Failure`]; no text in it holds the address.
-    pub async fn send(&self, url: Url, body: Vec<u8>) -> Result<(), Failure> {
-        let client = self.client(&url)?;
-        let request = client
-            .post(url)
-            .header(header::CONTENT_TYPE, "application/json; charset=utf-8")
-            .body(body);
+    pub(crate) async fn send(
+        &self,
+        target: Target,
+        body: Vec<u8>,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
+        let client = self.client(&target.url)?;
+        let mut request = client
+            .post(target.url)
+            .header(header::CONTENT_TYPE, "application/json; charset=utf-8");
+        if let Some(secret) = &target.signing {
+            let signed = sign(secret, &body, now)
+                .ok_or_else(|| Failure::Unreachable("it cannot be signed".to_owned()))?;
+            request = request
+                .header("x-podmender-timestamp", signed.timestamp)
+                .header("x-podmender-signature", signed.signature);
+        }
+        let request = request.body(body);
         let mut answer = request
             .send()
             .await

@@ -52,6 +52,8 @@ pub enum Channel {
     Webhook {
         /// Its address.
         url: Source,
+        /// The secret by which messages are signed; `None`: they are not.
+        signing: Option<Source>,
     },
 }
 
@@ -129,6 +131,14 @@ fn parse_channel(
     problems: &mut Problems,
     warnings: &mut Problems,
 ) -> Option<Channel> {
+    if spec.kind == ChannelKind::Slack && spec.signing_secret.is_some() {
+        problems.add(
+            format!("{path}.signingSecret"),
+            "only a webhook's messages are signed here",
+            "remove it",
+        );
+        return None;
+    }
     match (
         spec.kind,
         &spec.webhook,
@@ -174,7 +184,11 @@ fn parse_channel(
                 &["https://", "http://"],
                 problems,
             )?;
-            Some(Channel::Webhook { url })
+            let signing = match &spec.signing_secret {
+                None => None,
+                Some(raw) => Some(secret(raw, &format!("{path}.signingSecret"), problems)?),
+            };
+            Some(Channel::Webhook { url, signing })
         }
         (ChannelKind::Slack, ..) => {
             problems.add(
@@ -185,7 +199,11 @@ fn parse_channel(
             None
         }
         (ChannelKind::Webhook, ..) => {
-            problems.add(path, "not a webhook", "write url, and nothing else");
+            problems.add(
+                path,
+                "not a webhook",
+                "write url, and signingSecret if the receiver checks it, and nothing else",
+            );
             None
         }
     }
@@ -296,9 +314,10 @@ mod tests {
         let shown = format!(
             "{:?}",
             Channel::Webhook {
-                url: Source::parse("https://h/T0/B0/abc").unwrap()
+                url: Source::parse("https://h/T0/B0/abc").unwrap(),
+                signing: None,
             }
         );
-        assert_eq!(shown, "Webhook { url: (literal) }");
+        assert_eq!(shown, "Webhook { url: (literal), signing: None }");
     }
 }

@@ -293,8 +293,8 @@ impl Default for AlertingSpec {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("x-kubernetes-validations" = [
-    {"rule": "self.type != 'webhook' || (has(self.url) && !has(self.webhook) && !has(self.channel) && !has(self.token))", "message": "a webhook channel takes url, and nothing else"},
-    {"rule": "self.type != 'slack' || (!has(self.url) && (has(self.webhook) != (has(self.channel) && has(self.token))))", "message": "a slack channel takes either webhook, or channel and token"}
+    {"rule": "self.type != 'webhook' || (has(self.url) && !has(self.webhook) && !has(self.channel) && !has(self.token))", "message": "a webhook channel takes url and signingSecret, and nothing else"},
+    {"rule": "self.type != 'slack' || (!has(self.url) && !has(self.signingSecret) && (has(self.webhook) != (has(self.channel) && has(self.token))))", "message": "a slack channel takes either webhook, or channel and token"}
 ]))]
 pub struct ChannelSpec {
     /// slack or webhook.
@@ -316,6 +316,11 @@ pub struct ChannelSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048))]
     pub url: Option<String>,
+    /// webhook: the secret by which messages are signed (header `X-Podmender-Signature`), as `${NAME}`: a literal one is
+    /// refused. Absent: they are not signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub signing_secret: Option<String>,
 }
 
 /// Kinds of channel.

@@ -278,6 +278,14 @@ fn channels_are_one_of_three_and_hold_no_token() {
         ["spec.alerting.channels[0]"]
     );
     assert_eq!(
+        channel("{type: webhook, url: 'https://h/x', signingSecret: plain}"),
+        ["spec.alerting.channels[0].signingSecret"]
+    );
+    assert_eq!(
+        channel("{type: slack, webhook: '${W}', signingSecret: '${S}'}"),
+        ["spec.alerting.channels[0].signingSecret"]
+    );
+    assert_eq!(
         channel("{type: webhook, url: 'ftp://h/x'}"),
         ["spec.alerting.channels[0].url"]
     );

@@ -140,8 +140,8 @@ async fn check_channel(
     args: &DoctorArgs,
 ) -> Finding {
     let shown = channel::shown(channel);
-    let url = match channel::source(channel).and_then(|source| secrets.address(source)) {
-        Ok(url) => url,
+    let target = match secrets.target(channel) {
+        Ok(target) => target,
         Err(e) => {
             return Finding::Bad(
                 format!("alerts to {shown}: nothing can be sent"),
@@ -160,7 +160,7 @@ async fn check_channel(
             slack::test(&args.scope.own.namespace)
         }
     };
-    match post.send(url, body).await {
+    match post.send(target, body, crate::cli::now()).await {
         Ok(()) => Finding::Good(format!("alerts to {shown}: a test message has arrived")),
         Err(failure) => {
             let (says, fix) = match failure {
