@@ -6,4 +6,5 @@ pub mod demo;
 pub mod env;
 pub mod exec;
 pub mod image;
+pub mod slack;
 pub mod ui;

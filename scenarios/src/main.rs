@@ -10,6 +10,7 @@ use scenarios::cluster::session::{self, Session};
 use scenarios::cluster::state::State;
 use scenarios::cluster::up::Options;
 use scenarios::cluster::{node, selftest, status, tools, up};
+use scenarios::slack::Slack;
 use scenarios::{bench, demo, exec, image, ui};
 
 #[derive(Parser)]
@@ -44,6 +45,15 @@ enum Command {
     Demo(Demo),
     /// Measure, print our numbers beside their targets, and write them to a page
     Bench(Bench),
+    /// A Slack to try the approval loop with, and its page: no account, nothing leaves this machine
+    Slack {
+        /// Where to listen
+        #[arg(long, default_value = "127.0.0.1:8090")]
+        listen: String,
+        /// A channel (may be repeated)
+        #[arg(long, default_value = "ops")]
+        channel: Vec<String>,
+    },
     /// Build the pinned Go tools and print where they are
     Tools {
         /// Only this set: kubernetes, node, addons or chart
@@ -185,6 +195,18 @@ fn main() -> Result<ExitCode> {
             pods: options.pods,
         })?,
         Command::Demo(options) => show(context, &options)?,
+        Command::Slack { listen, channel } => {
+            let channels: Vec<&str> = channel.iter().map(String::as_str).collect();
+            let slack = Slack::start(&listen, &channels)?;
+            ui::result(format!(
+                "the page: http://{}/\nthe Web API: {}\ntokens: xoxb-… and xapp-… of any kind",
+                slack.address,
+                slack.api()
+            ));
+            loop {
+                std::thread::park();
+            }
+        }
         Command::Tools { set } => {
             let wanted: Vec<_> = tools::ALL
                 .iter()
