@@ -17,6 +17,7 @@ use kube::{
 };
 use podmender_policy::{
     bounds::Name,
+    incident::IncidentId,
     rules::{Ground, Policy},
 };
 use serde_json::json;
@@ -96,7 +97,7 @@ pub async fn run(
     }
 }
 
-/// The policies of a namespace that a complete list no longer has: deleted while no watch was open, and nobody will say so.
+/// The objects of a namespace that a complete list no longer has: deleted while no watch was open, and nobody will say so.
 fn missed<T>(namespace: &Name, known: &BTreeMap<Key, T>, listed: &BTreeSet<Key>) -> Vec<Key> {
     known
         .keys()
@@ -338,30 +339,47 @@ pub async fn approvals(
     granted: BTreeSet<Name>,
     ctx: Arc<Context>,
 ) -> Option<Infallible> {
+    let mut known: BTreeMap<Key, IncidentId> = BTreeMap::new();
+    let mut listed: BTreeSet<Key> = BTreeSet::new();
     let mut stream = objects::<Approval>(&watch_client, &granted);
     loop {
-        let (_, event) = stream.next().await?;
+        let (namespace, event) = stream.next().await?;
         match event {
-            watcher::Event::Apply(object) | watcher::Event::InitApply(object) => match object.0 {
-                Ok(approval) => approved(&approval, &ctx),
-                Err(error) => tracing::warn!(
-                    error = error.error,
-                    "an Approval cannot be read: it does not count"
-                ),
-            },
-            watcher::Event::Delete(object) => {
-                if let Ok(approval) = object.0 {
-                    withdraw(&approval, &ctx);
+            watcher::Event::Apply(object) | watcher::Event::InitApply(object) => {
+                let key = key_of(&object);
+                listed.insert(key.clone());
+                match object.0 {
+                    Ok(approval) => {
+                        known.insert(key, approval.spec.incident.clone());
+                        approved(&approval, &ctx);
+                    }
+                    Err(error) => {
+                        tracing::warn!(
+                            error = error.error,
+                            "an Approval cannot be read: it does not count"
+                        );
+                        withdraw(&key, &mut known, &ctx);
+                    }
                 }
             }
-            watcher::Event::Init | watcher::Event::InitDone => {}
+            watcher::Event::Delete(object) => withdraw(&key_of(&object), &mut known, &ctx),
+            watcher::Event::Init => listed.retain(|key| key.0 != namespace),
+            watcher::Event::InitDone => {
+                for key in missed(&namespace, &known, &listed) {
+                    withdraw(&key, &mut known, &ctx);
+                }
+            }
         }
     }
 }
 
 fn approved(approval: &Approval, ctx: &Context) {
     let Some(unused) = approval.unused() else {
-        return withdraw(approval, ctx);
+        return used_up(
+            &approval.spec.incident,
+            &Name::new(&approval.name_any()),
+            ctx,
+        );
     };
     let mut state = ctx.store.lock();
     let workload = state
@@ -380,17 +398,24 @@ fn approved(approval: &Approval, ctx: &Context) {
     }
 }
 
-fn withdraw(approval: &Approval, ctx: &Context) {
+/// An approval that is gone, or cannot be read any more, does not count.
+fn withdraw(key: &Key, known: &mut BTreeMap<Key, IncidentId>, ctx: &Context) {
+    if let Some(incident) = known.remove(key) {
+        used_up(&incident, &key.1, ctx);
+    }
+}
+
+fn used_up(incident: &IncidentId, approval: &Name, ctx: &Context) {
     let mut state = ctx.store.lock();
-    if let Some(unused) = state.approvals.get_mut(&approval.spec.incident) {
-        unused.remove(&Name::new(&approval.name_any()));
+    if let Some(unused) = state.approvals.get_mut(incident) {
+        unused.remove(approval);
         if unused.is_empty() {
-            state.approvals.remove(&approval.spec.incident);
+            state.approvals.remove(incident);
         }
     }
 }
 
-fn key_of(object: &DeserializeGuard<AgentPolicy>) -> Key {
+fn key_of<K: Resource>(object: &DeserializeGuard<K>) -> Key {
     (
         Name::new(&object.namespace().unwrap_or_default()),
         Name::new(&object.name_any()),
@@ -434,7 +459,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fault_70_a_policy_deleted_while_no_watch_was_open_is_not_in_force() {
+    fn fault_70_what_was_deleted_while_no_watch_was_open_does_not_count() {
         let key = |namespace: &str, name: &str| (Name::new(namespace), Name::new(name));
         let known: BTreeMap<Key, ()> = [key("a", "kept"), key("a", "gone"), key("b", "other")]
             .map(|k| (k, ()))
