@@ -76,11 +76,14 @@ async fn last_look(act: &Act, ctx: &Context) -> Result<Option<Refusal>, Error> {
     let now = ctx.clock.now();
     // Scope, kill switch and freeze, as the policy stands at this moment.
     let labels = ctx.world.lock().observe(workload, now).labels;
-    let allowed = ctx
-        .store
-        .lock()
-        .policy_for(workload, &labels)
-        .is_some_and(|p| !p.paused && p.freeze.iter().all(|w| w.frozen_until(now).is_none()));
+    let allowed = {
+        let state = ctx.store.lock();
+        state.policy_for(workload, &labels).is_some_and(|p| {
+            !p.paused
+                && state.ledger.pause_of(&p).is_none()
+                && p.freeze.iter().all(|w| w.frozen_until(now).is_none())
+        })
+    };
     if !allowed {
         return Ok(Some(Refusal::Consent));
     }

@@ -80,7 +80,7 @@ fn assemble(seen: Seen, surroundings: Surroundings, state: &State) -> Observatio
         }
     }
     Observation {
-        approval: incident.and_then(|i| state.approval(i)),
+        approvals: incident.map(|i| state.answers(i)).unwrap_or_default(),
         workload: seen.workload,
         suspects,
         pod_uids: seen.pod_uids,

@@ -54,7 +54,7 @@ pub async fn intent(plan: &Plan, now: Timestamp, ctx: &Context) -> Result<(), Er
 /// Notes on the Approval object what became of it. The incident's `consumed` is what counts; this is for people.
 async fn answered(fact: &Fact, incident: &Incident, now: Timestamp, ctx: &Context) {
     let (name, status) = match fact {
-        Fact::Answered { approval, .. } => {
+        Fact::Answered { approval, .. } | Fact::Snoozed { approval, .. } => {
             (approval, json!({ "consumedAt": now, "result": "Accepted" }))
         }
         Fact::ApprovalRefused {

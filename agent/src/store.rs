@@ -18,6 +18,8 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+/// At most this many answers are looked at in one pass.
+const MAX_ANSWERS: usize = 16;
 /// At most this many findings of logs are kept.
 const MAX_LOGS: usize = 256;
 
@@ -160,17 +162,20 @@ impl State {
         (!policies.is_empty()).then(|| Policy::strictest(policies))
     }
 
-    /// The oldest unused approval of an incident.
+    /// The unused answers of an incident, oldest first (at most 16).
     #[must_use]
-    pub fn approval(&self, incident: &Incident) -> Option<Approval> {
-        let unused = self
+    pub fn answers(&self, incident: &Incident) -> Vec<Approval> {
+        let mut unused: Vec<_> = self
             .approvals
-            .get(&incident.id)?
-            .values()
-            .filter(|a| incident.is_unused(a));
-        unused
-            .min_by(|a, b| a.at.cmp(&b.at).then_with(|| a.id.cmp(&b.id)))
+            .get(&incident.id)
+            .into_iter()
+            .flat_map(BTreeMap::values)
+            .filter(|a| incident.is_unused(a))
             .cloned()
+            .collect();
+        unused.sort_by(|a, b| a.at.cmp(&b.at).then_with(|| a.id.cmp(&b.id)));
+        unused.truncate(MAX_ANSWERS);
+        unused
     }
 
     /// What the log of a container said; `None`: not read yet.

@@ -10,7 +10,7 @@ mod verify;
 pub use verify::{Breach, Verified, verify};
 
 use crate::{
-    approval::Answer,
+    approval::{Answer, Entrance},
     bounds::{Name, Text},
     decide::Reason,
     diagnose::FailureKind,
@@ -61,6 +61,16 @@ pub enum Fact {
         answer: Answer,
         by: Text<256>,
         approval: Name,
+        #[serde(default, skip_serializing_if = "Entrance::is_kubernetes")]
+        via: Entrance,
+    },
+    /// A person put the question off; nothing is done until then.
+    Snoozed {
+        until: Timestamp,
+        by: Text<256>,
+        approval: Name,
+        #[serde(default, skip_serializing_if = "Entrance::is_kubernetes")]
+        via: Entrance,
     },
     Expired,
     /// An approval that did not count, and why.
@@ -68,6 +78,8 @@ pub enum Fact {
         by: Text<256>,
         approval: Name,
         because: Reason,
+        #[serde(default, skip_serializing_if = "Entrance::is_kubernetes")]
+        via: Entrance,
     },
     Intended {
         action: ActionId,

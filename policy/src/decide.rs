@@ -111,7 +111,7 @@ pub fn decide(
     consented: Consented,
     now: Timestamp,
 ) -> Ruling {
-    if let Some(held) = gates(policy, seen, now) {
+    if let Some(held) = gates(policy, ledger, seen, now) {
         return held;
     }
     if failed >= 2 {
@@ -149,9 +149,17 @@ fn may_be_a_blip(policy: &Policy, diagnosis: &Diagnosis) -> bool {
 }
 
 /// What forbids every act, whatever fails: paused, frozen, out of scope, expected, storm.
-pub(crate) fn gates(policy: &Policy, seen: &Observation, now: Timestamp) -> Option<Ruling> {
+pub(crate) fn gates(
+    policy: &Policy,
+    ledger: &Ledger,
+    seen: &Observation,
+    now: Timestamp,
+) -> Option<Ruling> {
     if policy.paused {
         return Some(Ruling::hold(Reason::Paused, None));
+    }
+    if ledger.pause_of(policy).is_some() {
+        return Some(Ruling::hold(Reason::PausedByPerson, None));
     }
     match seen.workload.consent {
         Consent::Given => {}
@@ -293,6 +301,7 @@ fn permission(
     ) && diagnosis.restarts > 0;
     let last_ready = target_is_ready && !is_killed && seen.replicas.ready <= 1;
     let must_ask = policy.require_approval.contains(&remedy)
+        || policy.min_approvals.contains_key(&remedy)
         || last_ready
         || (policy.level < Level::Autonomous
             && (changes_spec || seen.workload.id.kind == WorkloadKind::StatefulSet));

@@ -1,7 +1,7 @@
 //! Incidents: one failing workload from detection to resolution, and the only functions that change a phase.
 
 use crate::{
-    approval::{Answer, Approval, ApprovalRequest},
+    approval::{Answer, Approval, ApprovalRequest, LONGEST_SNOOZE, SNOOZE},
     audit::{AuditRecord, Fact},
     bounds::{Message, Name, Text},
     decide::{Decision, DecisionKind, Reason},
@@ -9,7 +9,7 @@ use crate::{
     observation::{Observation, Replicas},
     redact::{RedactedEvidence, redact},
     remedy::{Act, ActionId, Effect, Outcome, Refusal},
-    verify::Verdict,
+    verify::{Verdict, after},
     workload::WorkloadRef,
 };
 use jiff::Timestamp;
@@ -20,7 +20,7 @@ use std::fmt;
 /// The most attempts in one incident; after that it is a person's.
 pub const MAX_ATTEMPTS: usize = 6;
 /// The most audit records that an incident keeps.
-pub const MAX_TIMELINE: usize = 64;
+pub const MAX_TIMELINE: usize = 96;
 /// From this many records on, only what was done is recorded (three records an attempt still fit), and a relapse opens a
 /// new incident instead of reopening this one.
 pub const CROWDED_TIMELINE: usize = 36;
@@ -164,12 +164,15 @@ pub struct IncidentStatus {
     /// Who decided the last approval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided_by: Option<Text<256>>,
+    /// Until when a person snoozed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snoozed_until: Option<Timestamp>,
     /// What people were told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told: Option<Told>,
     /// The audit records of this incident, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64))]
+    #[schemars(length(max = 96))]
     pub timeline: Vec<AuditRecord>,
 }
 
@@ -221,6 +224,7 @@ impl Incident {
                 healthy_since: None,
                 resolved_at: None,
                 decided_by: None,
+                snoozed_until: None,
                 told: None,
                 timeline: Vec::new(),
             },
@@ -292,6 +296,8 @@ impl Incident {
     pub fn consume(&mut self, approval: &Approval, refused: Option<Reason>, facts: &mut Vec<Fact>) {
         self.status.consumed.push(approval.id.clone());
         let (by, name) = (approval.by.clone(), approval.id.clone());
+        let via = approval.entrance.clone();
+        // Each answer is recorded, also in a crowded timeline: there are at most MAX_CONSUMED of them.
         match refused {
             None => {
                 self.status.decided_by = Some(by.clone());
@@ -299,17 +305,44 @@ impl Incident {
                     answer: approval.answer,
                     by,
                     approval: name,
+                    via,
                 });
             }
-            Some(because) => self.note(
-                Fact::ApprovalRefused {
+            Some(because) => {
+                if let Some(asked) = &mut self.status.approval {
+                    asked.round = asked.round.saturating_add(1);
+                }
+                facts.push(Fact::ApprovalRefused {
                     by,
                     approval: name,
                     because,
-                },
-                facts,
-            ),
+                    via,
+                });
+            }
         }
+    }
+
+    /// Puts it off: nothing new is done until then, and a question waits for so much longer.
+    pub fn snooze(
+        &mut self,
+        approval: &Approval,
+        timeout: std::time::Duration,
+        facts: &mut Vec<Fact>,
+    ) {
+        let span = approval.snooze_for.unwrap_or(SNOOZE).min(LONGEST_SNOOZE);
+        let until = after(approval.at, span);
+        let until = self.status.snoozed_until.map_or(until, |u| u.max(until));
+        self.status.snoozed_until = Some(until);
+        if let Some(asked) = &mut self.status.approval {
+            asked.expires_at = asked.expires_at.max(after(until, timeout));
+        }
+        self.status.consumed.push(approval.id.clone());
+        facts.push(Fact::Snoozed {
+            until,
+            by: approval.by.clone(),
+            approval: approval.id.clone(),
+            via: approval.entrance.clone(),
+        });
     }
 
     /// Intends an act: the phase is `Remediating` until its end is known.
@@ -333,6 +366,7 @@ impl Incident {
             verdict: Verdict::Pending,
         });
         self.status.approval = None;
+        self.status.snoozed_until = None;
         self.status.healthy_since = None;
         self.status.phase = Phase::Remediating;
     }

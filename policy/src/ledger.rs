@@ -2,11 +2,11 @@
 
 use crate::{
     audit::Head,
-    bounds::Name,
+    bounds::{Name, Text},
     incident::{Incident, IncidentId},
     observation::StormSeen,
     remedy::{Act, ActionId, Outcome},
-    rules::RestartRules,
+    rules::{Policy, RestartRules},
     verify::{Verdict, after, lasted},
     workload::WorkloadRef,
 };
@@ -61,6 +61,22 @@ pub struct Ledger {
     #[serde(default)]
     #[schemars(length(max = 256))]
     pub storms: Vec<StormEntry>,
+    /// Policies that a person paused from chat.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256))]
+    pub pauses: Vec<Pause>,
+}
+
+/// The kill switch of one policy, thrown from chat.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Pause {
+    /// The policy, as `namespace/name`.
+    pub policy: Name,
+    /// Who did it.
+    pub by: Text<256>,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// A storm of one policy.
@@ -234,6 +250,14 @@ impl Ledger {
         self.spent.retain(|s| !lasted(s.at, now, LONGEST_WINDOW));
         self.spent
             .sort_by(|a, b| a.at.cmp(&b.at).then_with(|| a.act.id.cmp(&b.act.id)));
+    }
+
+    /// The pause that holds `policy`, if a person paused it or one of those that it was merged from.
+    #[must_use]
+    pub fn pause_of(&self, policy: &Policy) -> Option<&Pause> {
+        self.pauses
+            .iter()
+            .find(|p| policy.merged_of.contains(&p.policy))
     }
 
     /// The storm of `policy`, if one was seen.

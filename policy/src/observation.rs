@@ -22,8 +22,8 @@ pub struct Observation {
     pub replicas: Replicas,
     /// What else goes on in the namespaces of the policy.
     pub surroundings: Surroundings,
-    /// A person's decision on the open incident, if one was taken.
-    pub approval: Option<Approval>,
+    /// People's answers on the workload's incident that were not used up yet (at most 16).
+    pub approvals: Vec<Approval>,
     /// Whether what was seen is recent.
     pub freshness: Freshness,
     /// Whether logs and Events have been read (a decision that needs them waits at most 5 s).

@@ -2,7 +2,7 @@
 
 use crate::{
     audit::Fact,
-    decide::Decision,
+    decide::{Decision, Reason},
     diagnose::{Finding, diagnose, look_again},
     incident::{CROWDED_TIMELINE, Incident},
     ledger::{Ledger, Spend},
@@ -57,6 +57,7 @@ pub fn plan(
     }
     let finding = diagnose(seen, now);
     let mut facts = Vec::new();
+    let incident = incident.map(|i| answered_late(i, seen, &mut facts));
     let incident = match (incident, &finding) {
         (Some(i), _) if i.is_open() => i,
         (Some(i), Some(f)) if relapsed(&i, f, policy, now) => {
@@ -67,7 +68,10 @@ pub fn plan(
         (Some(i), Some(f))
             if f.diagnosis.last <= i.status.resolved_at.unwrap_or(Timestamp::MIN) =>
         {
-            return Plan::quiet(Some(i), seen, now);
+            return Plan {
+                facts,
+                ..Plan::quiet(Some(i), seen, now)
+            };
         }
         (_, Some(f))
             if seen.workload.consent != Consent::OptedOut
@@ -75,7 +79,12 @@ pub fn plan(
         {
             Incident::open(f, seen, &policy.key(), now, &mut facts)
         }
-        (other, _) => return Plan::quiet(other, seen, now),
+        (other, _) => {
+            return Plan {
+                facts,
+                ..Plan::quiet(other, seen, now)
+            };
+        }
     };
     Pass {
         policy,
@@ -87,6 +96,18 @@ pub fn plan(
         facts,
     }
     .run()
+}
+
+/// Answers to an incident that is closed count for nothing, and that is recorded.
+fn answered_late(mut incident: Incident, seen: &Observation, facts: &mut Vec<Fact>) -> Incident {
+    if !incident.is_open() {
+        for answer in &seen.approvals {
+            if answer.incident == incident.id && incident.is_unused(answer) {
+                incident.consume(answer, Some(Reason::Healthy), facts);
+            }
+        }
+    }
+    incident
 }
 
 /// Whether a failure belongs to an incident that was resolved a short while ago.

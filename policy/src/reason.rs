@@ -13,6 +13,8 @@ pub enum Reason {
     Healthy,
     WatchStale,
     Paused,
+    PausedByPerson,
+    Snoozed,
     WorkloadPaused,
     OptedOut,
     Ignored,
@@ -60,6 +62,8 @@ pub enum Reason {
     NotAsked,
     ChangedSince,
     AlreadyDecided,
+    SamePerson,
+    NotAnApprover,
 }
 
 impl Reason {
@@ -72,6 +76,8 @@ impl Reason {
                 "A watch gave no sign of life for 60 s: what is known may be old, so nothing is done until it is back."
             }
             Self::Paused => "The policy is paused (spec.autonomy.paused).",
+            Self::PausedByPerson => "A person paused the policy from chat; `resume` there ends it.",
+            Self::Snoozed => "A person snoozed it.",
             Self::WorkloadPaused => {
                 "Paused by the annotation podmender.io/paused on the workload or its namespace."
             }
@@ -130,6 +136,10 @@ impl Reason {
             Self::NotAsked => "Nobody had asked for this approval.",
             Self::ChangedSince => "The workload has changed since the approval was asked.",
             Self::AlreadyDecided => "It had been decided already.",
+            Self::SamePerson => {
+                "Another person is needed: this one had answered already, or cannot be told from one who had."
+            }
+            Self::NotAnApprover => "The person is not among the approvers of the policy.",
         }
     }
 

@@ -22,7 +22,10 @@ use crate::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// A policy that was found to make sense. Fields are what `decide` reads; units are in the types.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +34,8 @@ pub struct Policy {
     pub name: Name,
     /// Its namespace.
     pub namespace: Name,
+    /// The policies that it was merged from, as `namespace/name`; of one policy, itself.
+    pub merged_of: BTreeSet<Name>,
     /// The namespaces that it covers: granted, no wildcard, none protected. Empty: it covers nothing.
     pub namespaces: BTreeSet<Name>,
     /// Which workloads in them.
@@ -47,6 +52,8 @@ pub struct Policy {
     pub level: Level,
     /// What always asks.
     pub require_approval: BTreeSet<RemedyName>,
+    /// How many different people must approve, where it is more than asked by default. What stands here always asks.
+    pub min_approvals: BTreeMap<RemedyName, u8>,
     /// Who may answer in Slack.
     pub approvers: Approvers,
     /// How long an answer counts.
@@ -72,6 +79,12 @@ impl Policy {
     #[must_use]
     pub fn key(&self) -> Name {
         Name::new(&format!("{}/{}", self.namespace, self.name))
+    }
+
+    /// How many different people must approve `remedy`.
+    #[must_use]
+    pub fn needed(&self, remedy: RemedyName) -> u8 {
+        self.min_approvals.get(&remedy).copied().unwrap_or(1).max(1)
     }
 
     /// Whether it covers a workload of `namespace` with these labels.
@@ -106,6 +119,8 @@ pub struct Parsed {
 pub struct Approvers {
     /// Members, by id.
     pub slack_users: BTreeSet<Text<32>>,
+    /// Members of these user groups, by id.
+    pub slack_groups: BTreeSet<Text<32>>,
     /// Their workspace: an answer from another one does not count. `None`: any that the app is installed in.
     pub slack_team: Option<Text<32>>,
 }

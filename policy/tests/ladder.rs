@@ -5,7 +5,7 @@ mod support;
 
 use jiff::SignedDuration;
 use podmender_policy::{
-    approval::{Answer, Approval},
+    approval::{Answer, Approval, Entrance, Proof},
     decide::{DecisionKind, Reason},
     incident::Phase,
     observation::{Consent, Disruption, Freshness, RolloutState, Surroundings},
@@ -306,6 +306,9 @@ fn answer(shop: &Shop, answer: Answer) -> Approval {
         generation: shop.generation,
         by: "ann".into(),
         at: shop.now,
+        entrance: Entrance::Kubernetes,
+        proof: Proof::Proven,
+        snooze_for: None,
     }
 }
 
@@ -321,7 +324,7 @@ fn asking() -> (Shop, Policy) {
 #[test]
 fn an_approval_is_used_once() {
     let (mut shop, policy) = asking();
-    shop.approval = Some(answer(&shop, Answer::Approve));
+    shop.approvals = vec![answer(&shop, Answer::Approve)];
     assert_eq!(shop.pass(&policy).decision.reason, Reason::Approved);
     assert_eq!(shop.acts.len(), 1);
     for _ in 0..50 {
@@ -334,7 +337,7 @@ fn an_approval_is_used_once() {
 #[test]
 fn a_denial_leaves_it_alone() {
     let (mut shop, policy) = asking();
-    shop.approval = Some(answer(&shop, Answer::Deny));
+    shop.approvals = vec![answer(&shop, Answer::Deny)];
     shop.pass(&policy);
     assert_eq!(
         (shop.phase(), shop.reason()),
@@ -372,7 +375,7 @@ fn fault_46_an_approval_of_something_else_does_not_count() {
         let (mut shop, policy) = asking();
         let mut approval = answer(&shop, Answer::Approve);
         change(&mut shop, &mut approval);
-        shop.approval = Some(approval);
+        shop.approvals = vec![approval];
         shop.pass(&policy);
         assert!(shop.acts.is_empty(), "{name}");
     }
@@ -520,4 +523,146 @@ fn a_program_that_ended_once_at_its_start_is_not_a_persons_yet() {
     shop.restarts = 1;
     shop.wait(10);
     assert_eq!(shop.pass(&policy).decision.kind, DecisionKind::Escalate);
+}
+
+fn by(shop: &Shop, id: &str, who: &str, what: Answer) -> Approval {
+    Approval {
+        id: id.into(),
+        by: who.into(),
+        ..answer(shop, what)
+    }
+}
+
+#[test]
+fn two_different_people_must_approve_where_the_policy_wants_two() {
+    let mut policy = autonomous();
+    policy.min_approvals.insert(RemedyName::Restart, 2);
+    let mut shop = Shop::new().crash_loop();
+    shop.pass(&policy);
+    assert_eq!(shop.phase(), Some(Phase::AwaitingApproval));
+    for (id, who, acts) in [("a1", "ann", 0), ("a2", "ann", 0), ("b1", "bob", 1)] {
+        shop.approvals.push(by(&shop, id, who, Answer::Approve));
+        shop.pass(&policy);
+        assert_eq!(shop.acts.len(), acts, "{who} by {id}");
+    }
+}
+
+#[test]
+fn who_is_only_noted_is_one_person() {
+    let mut policy = autonomous();
+    policy.min_approvals.insert(RemedyName::Restart, 2);
+    let mut shop = Shop::new().crash_loop();
+    shop.pass(&policy);
+    for who in ["ann", "bob"] {
+        let noted = Approval {
+            proof: Proof::Noted,
+            ..by(&shop, who, who, Answer::Approve)
+        };
+        shop.approvals.push(noted);
+    }
+    shop.pass(&policy);
+    assert!(shop.acts.is_empty());
+}
+
+#[test]
+fn a_valid_no_wins_over_an_earlier_yes() {
+    let (mut shop, policy) = asking();
+    shop.approvals = vec![
+        by(&shop, "a1", "ann", Answer::Approve),
+        by(&shop, "b1", "bob", Answer::Deny),
+    ];
+    shop.pass(&policy);
+    assert_eq!(shop.reason(), Some(Reason::Denied));
+    assert!(shop.acts.is_empty());
+    let consumed = &shop.incident.expect("open").status.consumed;
+    assert_eq!(consumed.len(), 2, "both are recorded");
+}
+
+#[test]
+fn an_answer_in_time_counts_after_the_agent_was_away_but_not_for_ever() {
+    for (away, acts) in [(31 * 60, 1), (61 * 60, 0)] {
+        let (mut shop, policy) = asking();
+        shop.wait(60);
+        shop.approvals = vec![answer(&shop, Answer::Approve)];
+        shop.wait(away);
+        shop.pass(&policy);
+        assert_eq!(shop.acts.len(), acts, "back after {away} s");
+    }
+}
+
+#[test]
+fn a_refused_yes_leaves_the_question_open_with_its_places_free() {
+    let (mut shop, policy) = asking();
+    let asked = |s: &Shop| {
+        s.incident
+            .clone()
+            .expect("open")
+            .status
+            .approval
+            .expect("asked")
+    };
+    let id = shop.incident.as_ref().expect("open").id.clone();
+    let (ticket, slot) = (asked(&shop).ticket(&id), asked(&shop).slot(&id, 1));
+    shop.consent = Consent::Paused;
+    shop.approvals = vec![by(&shop, "a1", "ann", Answer::Approve)];
+    shop.pass(&policy);
+    assert_eq!(shop.phase(), Some(Phase::AwaitingApproval));
+    assert_eq!(asked(&shop).ticket(&id), ticket, "the buttons stay good");
+    assert_ne!(asked(&shop).slot(&id, 1), slot);
+    assert!(asked(&shop).slot(&id, 5).as_str().len() <= 63 && ticket.as_str().len() == 26);
+    shop.consent = Consent::Given;
+    shop.approvals.push(by(&shop, "a2", "ann", Answer::Approve));
+    shop.pass(&policy);
+    assert_eq!(shop.acts.len(), 1);
+}
+
+#[test]
+fn a_snooze_makes_the_question_wait_longer_and_a_yes_ends_it() {
+    let (mut shop, policy) = asking();
+    shop.approvals = vec![by(&shop, "s1", "ann", Answer::Snooze)];
+    shop.pass(&policy);
+    shop.wait(80 * 60);
+    shop.pass(&policy);
+    assert_eq!(shop.phase(), Some(Phase::AwaitingApproval));
+    shop.approvals.push(by(&shop, "a1", "ann", Answer::Approve));
+    shop.pass(&policy);
+    assert_eq!(shop.acts.len(), 1);
+}
+
+#[test]
+fn a_pause_from_chat_holds_every_policy_that_it_is_part_of() {
+    let (mut shop, policy) = (Shop::new().crash_loop(), autonomous());
+    let pause = podmender_policy::ledger::Pause {
+        policy: policy.key(),
+        by: "U1".into(),
+        at: shop.now,
+    };
+    shop.ledger.pauses.push(pause);
+    let other = Policy {
+        name: "aaa".into(),
+        merged_of: ["podmender/aaa".into()].into(),
+        ..policy.clone()
+    };
+    let merged = Policy::strictest(vec![other, policy]);
+    assert_eq!(shop.pass(&merged).decision.reason, Reason::PausedByPerson);
+    assert!(shop.acts.is_empty());
+}
+
+#[test]
+fn an_unlisted_member_of_slack_decides_nothing() {
+    let (mut shop, mut policy) = asking();
+    let slack = |s: &Shop, id: &str| Approval {
+        entrance: Entrance::Slack {
+            user: "U1".into(),
+            team: "T1".into(),
+        },
+        ..by(s, id, "U1", Answer::Approve)
+    };
+    shop.approvals = vec![slack(&shop, "a1")];
+    shop.pass(&policy);
+    assert!(shop.acts.is_empty(), "an empty list is nobody");
+    policy.approvers.slack_users.insert("U1".into());
+    shop.approvals.push(slack(&shop, "a2"));
+    shop.pass(&policy);
+    assert_eq!(shop.acts.len(), 1);
 }

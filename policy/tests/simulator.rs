@@ -5,7 +5,7 @@ mod support;
 
 use jiff::{SignedDuration, Timestamp};
 use podmender_policy::{
-    approval::{Answer, Approval},
+    approval::{Answer, Approval, Entrance, Proof},
     audit::Fact,
     observation::{Consent, Freshness},
     remedy::{Outcome, RemedyName},
@@ -96,16 +96,20 @@ impl Run {
             }
             Step::Answer(yes) => {
                 self.answers += 1;
-                shop.approval = shop.incident.as_ref().map(|incident| Approval {
-                    id: format!("answer-{}", self.answers).into(),
-                    incident: incident.id.clone(),
-                    answer: if *yes { Answer::Approve } else { Answer::Deny },
-                    remedy: RemedyName::Restart,
-                    uid: "workload-1".into(),
-                    generation: shop.generation,
-                    by: "ann".into(),
-                    at: shop.now,
-                });
+                shop.approvals
+                    .extend(shop.incident.as_ref().map(|incident| Approval {
+                        id: format!("answer-{}", self.answers).into(),
+                        incident: incident.id.clone(),
+                        answer: if *yes { Answer::Approve } else { Answer::Deny },
+                        remedy: RemedyName::Restart,
+                        uid: "workload-1".into(),
+                        generation: shop.generation,
+                        by: "ann".into(),
+                        at: shop.now,
+                        entrance: Entrance::Kubernetes,
+                        proof: Proof::Proven,
+                        snooze_for: None,
+                    }));
             }
             Step::LoseLedger => {
                 // Lost and rebuilt from the newest incident, which is what is left of the object store here; older ones

@@ -56,6 +56,7 @@ pub(crate) fn incident(name: &str) -> Incident {
             healthy_since: None,
             resolved_at: None,
             decided_by: None,
+            snoozed_until: None,
             told: None,
             timeline: Vec::new(),
         },

@@ -147,6 +147,7 @@ fn after_an_answer_the_card_says_whose_and_takes_no_other() {
         answer,
         by: "U0123".into(),
         approval: "x".into(),
+        via: podmender_policy::approval::Entrance::Kubernetes,
     };
     incident.status.approval = None;
     for (fact, phase, says) in [
@@ -207,6 +208,7 @@ fn hostile() -> Incident {
         answer: Answer::Deny,
         by: podmender_policy::bounds::Text::new(&text),
         approval: Name::new(HOSTILE),
+        via: podmender_policy::approval::Entrance::Kubernetes,
     };
     incident.status.timeline = vec![record(&incident, fact); 64];
     incident

@@ -11,13 +11,14 @@ use jiff::Timestamp;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{CustomResource, CustomResourceExt, ResourceExt};
 use podmender_policy::{
-    approval::{self, Answer},
+    approval::{self, Answer, ApprovalRequest, Entrance, Proof},
     bounds::{Name, Text},
     decide::Reason,
     incident::IncidentId,
     remedy::RemedyName,
+    rules::duration,
 };
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 /// The `spec` of an [`Approval`]: cannot be changed.
@@ -63,9 +64,16 @@ pub struct ApprovalBody {
     pub uid: Name,
     /// The workload's generation as shown to the person.
     pub generation: i64,
-    /// Who decided: a note for people.
+    /// Who decided: a note, unless an admission policy compares it with the API server's user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Text<256>>,
+    /// By which entrance it came. Absent: kubectl. Slack's are written by the agent alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<Entrance>,
+    /// Of a snooze: for how long, from 15m to 24h. Absent: 1h.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "snooze_for")]
+    pub snooze_for: Option<Text<16>>,
 }
 
 /// What became of an approval.
@@ -91,6 +99,41 @@ pub enum ApprovalResult {
     Refused,
 }
 
+/// An answer to a snooze is the only one with a length.
+const SNOOZE_FOR: schema::Rule = (
+    "self.spec.answer == 'Snooze' || !has(self.spec.snoozeFor)",
+    "snoozeFor belongs to the answer Snooze",
+);
+
+fn snooze_for(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "maxLength": 16,
+        "pattern": duration::PATTERN,
+        "x-kubernetes-validations": [{
+            "rule": "duration(self) >= duration('15m') && duration(self) <= duration('24h')",
+            "message": "must be between 15m and 24h"
+        }]
+    })
+}
+
+impl ApprovalBody {
+    /// An answer to just this question: remedy, UID and generation as they were shown.
+    #[must_use]
+    pub fn answering(incident: &IncidentId, asked: &ApprovalRequest, answer: Answer) -> Self {
+        Self {
+            incident: incident.clone(),
+            answer,
+            remedy: asked.remedy,
+            uid: asked.uid.clone(),
+            generation: asked.generation,
+            by: None,
+            via: None,
+            snooze_for: None,
+        }
+    }
+}
+
 impl Approval {
     /// What `plan` reads, if it is still unused. `None` without a creation time: then the API server has not made it.
     #[must_use]
@@ -112,6 +155,13 @@ impl Approval {
             generation: spec.generation,
             by: spec.by.clone().unwrap_or_default(),
             at: self.metadata.creation_timestamp.as_ref()?.0,
+            entrance: spec.via.clone().unwrap_or_default(),
+            // Who wrote it is known only where an admission policy says so: until the agent can tell, nobody is proven.
+            proof: Proof::Noted,
+            snooze_for: spec
+                .snooze_for
+                .as_ref()
+                .and_then(|raw| duration::SNOOZE.read(raw.as_str()).ok()),
         })
     }
 }
@@ -120,7 +170,7 @@ impl Approval {
 pub(super) fn crd() -> Result<CustomResourceDefinition, NotStructural> {
     schema::complete::<ApprovalBody, ApprovalStatus>(
         Approval::crd(),
-        &[schema::IMMUTABLE_SPEC, schema::USED_UP_ONCE],
+        &[schema::IMMUTABLE_SPEC, schema::USED_UP_ONCE, SNOOZE_FOR],
         &["spec"],
     )
 }

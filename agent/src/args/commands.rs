@@ -26,6 +26,9 @@ pub enum Command {
     /// Tell the agent not to do what an incident asks for
     #[command(after_help = "Example:\n  podmender deny api-7c9f-1 -n shop")]
     Deny(AnswerArgs),
+    /// Put what an incident asks for off for an hour
+    #[command(after_help = "Example:\n  podmender snooze api-7c9f-1 -n shop")]
+    Snooze(AnswerArgs),
     /// Check policies before they are applied
     Policy {
         /// What to do
@@ -90,7 +93,7 @@ pub enum IncidentsCommand {
     },
 }
 
-/// `podmender approve|deny`.
+/// `podmender approve|deny|snooze`.
 #[derive(Clone, Debug, ClapArgs)]
 pub struct AnswerArgs {
     /// The incident's name, as the alert and `podmender incidents` show it

@@ -1,4 +1,4 @@
-//! `podmender approve` and `podmender deny`: a person's answer becomes an `Approval` next to the incident.
+//! `podmender approve`, `deny` and `snooze`: a person's answer becomes an `Approval` next to the incident.
 
 use crate::{
     api,
@@ -17,7 +17,7 @@ use podmender_policy::{
     incident::{Incident, Phase},
 };
 
-/// Creates the Approval. RBAC of the person: `get,list` on incidents, `create` on approvals.
+/// Creates the Approval. RBAC of the person: `get,list` on incidents, `get,create` on approvals.
 ///
 /// # Errors
 /// The cluster cannot be reached or refuses. That nothing is asked is exit code 1.
@@ -39,11 +39,15 @@ pub async fn run(global: &Global, args: &AnswerArgs, answer: Answer) -> anyhow::
             return Ok(exit::FINDINGS);
         }
     };
-    let approval = approval(&object.name_any(), &asked, answer, who(&cluster).await);
+    let by = who(&cluster).await;
     let api: Api<api::Approval> = Api::namespaced(cluster.client.clone(), &namespace);
-    let doing = format!("create approvals in namespace {namespace}");
-    let made = api.create(&PostParams::default(), &approval).await;
-    let made = made.map_err(|e| cluster.explain(&doing, e))?;
+    let made = match place(&cluster, &api, &object.name_any(), &asked, answer, by).await? {
+        Place::Made(made) => made,
+        Place::Taken(said) => {
+            out::stderr(|to| writeln!(to, "podmender: {said}"))?;
+            return Ok(exit::FINDINGS);
+        }
+    };
     let id = object.name_any();
     out::stdout(|to| writeln!(to, "approval.podmender.io/{} created", made.name_any()))?;
     out::stderr(|to| {
@@ -53,6 +57,7 @@ pub async fn run(global: &Global, args: &AnswerArgs, answer: Answer) -> anyhow::
                 asked.remedy.as_str()
             ),
             Answer::Deny => "The agent leaves it, and a person has to see to it".to_owned(),
+            Answer::Snooze => "The agent asks for an hour longer".to_owned(),
         };
         writeln!(
             to,
@@ -66,6 +71,7 @@ fn verb(answer: Answer) -> &'static str {
     match answer {
         Answer::Approve => "approve",
         Answer::Deny => "deny",
+        Answer::Snooze => "snooze",
     }
 }
 
@@ -88,29 +94,80 @@ fn question(incident: &Incident, now: Timestamp) -> Result<ApprovalRequest, Stri
     }
 }
 
-/// Binds the answer to just what was shown: remedy, UID and generation.
-fn approval(
+/// What came of an answer.
+enum Place {
+    Made(Box<api::Approval>),
+    /// Somebody was faster, in words.
+    Taken(String),
+}
+
+/// Takes the first free place among the answers: the API server refuses a taken name, so that the first decision wins.
+async fn place(
+    cluster: &Cluster,
+    api: &Api<api::Approval>,
     incident: &str,
     asked: &ApprovalRequest,
     answer: Answer,
     by: Option<Text<256>>,
+) -> anyhow::Result<Place> {
+    let mut decided = String::new();
+    for n in 1..=asked.needed.max(1) {
+        let approval = approval(incident, asked, n, answer, by.clone());
+        let name = approval.name_any();
+        match api.create(&PostParams::default(), &approval).await {
+            Ok(made) => return Ok(Place::Made(Box::new(made))),
+            Err(kube::Error::Api(status)) if status.code == 409 => {}
+            Err(error) => {
+                return Err(cluster.explain(&format!("create approval {name}"), error));
+            }
+        }
+        let taken = api
+            .get(&name)
+            .await
+            .map_err(|e| cluster.explain(&format!("read approval {name}"), e))?;
+        let whose = taken.spec.by.clone().unwrap_or_else(|| "somebody".into());
+        if by.as_ref() == Some(&whose) {
+            return Ok(Place::Taken("you have answered already".to_owned()));
+        }
+        let said = match taken.spec.answer {
+            Answer::Approve => "approved",
+            Answer::Deny => "denied",
+            Answer::Snooze => "snoozed",
+        };
+        decided = format!("{whose} {said} it");
+        if taken.spec.answer == Answer::Deny {
+            break;
+        }
+    }
+    Ok(Place::Taken(decided))
+}
+
+/// Binds the answer to just what was shown: remedy, UID and generation.
+fn approval(
+    incident: &str,
+    asked: &ApprovalRequest,
+    n: u8,
+    answer: Answer,
+    by: Option<Text<256>>,
 ) -> api::Approval {
-    let mut approval = api::Approval::new(
-        "",
-        api::ApprovalBody {
-            incident: podmender_policy::incident::IncidentId(incident.into()),
-            answer,
-            remedy: asked.remedy,
-            uid: asked.uid.clone(),
-            generation: asked.generation,
-            by,
-        },
-    );
-    approval.metadata.name = None;
-    // A name may be 63 characters where it becomes a label; the API server appends five.
-    let stem: String = incident.chars().take(50).collect();
-    approval.metadata.generate_name = Some(format!("{}-", stem.trim_end_matches(['-', '.'])));
-    approval
+    let incident = podmender_policy::incident::IncidentId(incident.into());
+    let body = api::ApprovalBody {
+        by,
+        ..api::ApprovalBody::answering(&incident, asked, answer)
+    };
+    match answer {
+        Answer::Approve | Answer::Deny => {
+            api::Approval::new(asked.slot(&incident, n).as_str(), body)
+        }
+        // Putting it off decides nothing: it takes nobody's place.
+        Answer::Snooze => {
+            let mut made = api::Approval::new("", body);
+            made.metadata.name = None;
+            let slot = asked.slot(&incident, 0);
+            made.metadata.generate_name = Some(format!("{slot}-"));
+            made
+        }
+    }
 }
 
 /// Who the API server says that we are: a note for people, the API server's audit log is the proof.
@@ -140,6 +197,9 @@ mod tests {
             asked_at: sample::now(),
             expires_at: sample::time("2026-11-21T03:34:30Z"),
             because: "asked".into(),
+            needed: 1,
+            votes: Vec::new(),
+            round: 0,
         });
         incident
     }
@@ -147,11 +207,21 @@ mod tests {
     #[test]
     fn an_answer_copies_what_was_shown() {
         let asked = question(&asking(), sample::now()).expect("asked");
-        let made = approval(&"x".repeat(80), &asked, Answer::Approve, Some("ada".into()));
+        let made = approval(
+            &"x".repeat(63),
+            &asked,
+            1,
+            Answer::Approve,
+            Some("ada".into()),
+        );
         assert_eq!((made.spec.uid.as_str(), made.spec.generation), ("uid-w", 4));
+        let name = made.metadata.name.expect("a place");
+        assert!(name.len() <= 63 && name.ends_with("-0-1"), "{name}");
+        let other = approval(&"x".repeat(63), &asked, 1, Answer::Deny, None);
         assert_eq!(
-            made.metadata.generate_name,
-            Some(format!("{}-", "x".repeat(50)))
+            other.metadata.name,
+            Some(name),
+            "the first answer has the place"
         );
     }
 

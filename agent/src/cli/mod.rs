@@ -28,6 +28,7 @@ pub async fn run(global: Global, command: Command) -> anyhow::Result<u8> {
         Command::Incidents { what, all } => incidents::run(&global, what, all).await,
         Command::Approve(args) => answer::run(&global, &args, Answer::Approve).await,
         Command::Deny(args) => answer::run(&global, &args, Answer::Deny).await,
+        Command::Snooze(args) => answer::run(&global, &args, Answer::Snooze).await,
         Command::Completion { shell } => {
             let mut script = Vec::new();
             generate(shell, &mut args::command(None), "podmender", &mut script);

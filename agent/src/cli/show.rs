@@ -128,12 +128,17 @@ pub(crate) fn fact(fact: &Fact) -> String {
             answer,
             by,
             approval,
+            ..
         } => format!("{answer:?} by {by} ({approval})"),
+        Fact::Snoozed { until, by, .. } => {
+            format!("snoozed by {by} until {}", until.strftime("%H:%M:%S UTC"))
+        }
         Fact::Expired => "nobody answered in time".to_owned(),
         Fact::ApprovalRefused {
             by,
             approval,
             because,
+            ..
         } => {
             format!(
                 "the answer of {by} ({approval}) does not count: {}",

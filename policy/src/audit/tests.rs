@@ -33,12 +33,14 @@ fn facts() -> Vec<Fact> {
             answer: Answer::Approve,
             by: "Ann <a&b> \"é\u{1F600}\"".into(),
             approval: "x".into(),
+            via: Entrance::Kubernetes,
         },
         Fact::Expired,
         Fact::ApprovalRefused {
             by: "".into(),
             approval: "y".into(),
             because: Reason::ChangedSince,
+            via: Entrance::Kubernetes,
         },
         Fact::Intended {
             action: action.clone(),

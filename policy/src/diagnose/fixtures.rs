@@ -30,7 +30,7 @@ pub(crate) fn seen(suspects: Vec<PodSeen>) -> Observation {
         suspects,
         replicas: Replicas::default(),
         surroundings: Surroundings::default(),
-        approval: None,
+        approvals: Vec::new(),
         freshness: Freshness::Fresh,
         evidence: EvidenceState::Complete,
         disruption: Disruption::Allowed,

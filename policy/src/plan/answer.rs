@@ -1,15 +1,22 @@
-//! Asking a person, and what an answer is worth (invariant 7).
+//! Asking people, and what their answers are worth (invariant 7).
+//!
+//! Any valid no decides. A yes counts with as many others as the policy wants, of surely different people. Every answer,
+//! counted or refused, is used up and recorded; after a refusal the question stays open to another answer.
 
 use super::{Plan, pass::Pass};
 use crate::{
-    approval::{Answer, Approval, ApprovalRequest},
+    approval::{Answer, Approval, ApprovalRequest, Entrance, Vote},
     audit::Fact,
     decide::{Consented, Decision, DecisionKind, Reason},
     diagnose::Diagnosis,
+    incident::Phase,
     remedy::Effect,
-    verify::after,
+    verify::{after, lasted},
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+
+/// Creation times have a grain of a second: an answer in the second of the question is one to it.
+const GRAIN: SignedDuration = SignedDuration::from_secs(1);
 
 impl Pass<'_> {
     pub(super) fn ask(mut self, decision: Decision, effect: &Effect) -> Plan {
@@ -20,63 +27,182 @@ impl Pass<'_> {
             asked_at: self.now,
             expires_at: after(self.now, self.policy.approval_timeout),
             because: decision.reason.explain().into(),
+            needed: self.policy.needed(effect.remedy()),
+            votes: Vec::new(),
+            round: 0,
         };
         let until = Some(request.expires_at);
         self.incident.ask(request, decision, &mut self.facts);
         self.finish(decision, until)
     }
 
-    /// A person was asked: is there an answer, and does it still hold?
+    /// People were asked: are there answers, and do they still hold?
     pub(super) fn await_answer(mut self, diagnosis: &Diagnosis) -> Plan {
-        let Some(request) = self.incident.status.approval.clone() else {
-            return self.escalate(Reason::NotAsked, "");
+        let needed = match &mut self.incident.status.approval {
+            None => return self.escalate(Reason::NotAsked, ""),
+            Some(asked) => {
+                // Who wants more people now than when it was asked gets more.
+                asked.needed = asked.needed.max(self.policy.needed(asked.remedy));
+                usize::from(asked.needed)
+            }
         };
-        let approval = self
-            .seen
-            .approval
-            .clone()
-            .filter(|a| a.incident == self.incident.id && self.incident.is_unused(a));
-        let Some(approval) = approval else {
-            return self.awaiting(None);
-        };
-        if let Some(reason) = self.invalid(&approval, &request) {
-            self.incident
-                .consume(&approval, Some(reason), &mut self.facts);
-            return self.awaiting(None);
+        let valid = self.sift();
+        if let Some(no) = valid.iter().find(|a| a.answer == Answer::Deny) {
+            self.incident.consume(no, None, &mut self.facts);
+            self.refuse(
+                valid.iter().filter(|a| a.id != no.id),
+                Reason::AlreadyDecided,
+            );
+            return self.escalate(Reason::Denied, &format!("By {}.", no.by));
         }
-        if approval.answer == Answer::Deny {
+        let mut votes = self.votes();
+        let mut last = None;
+        let mut yes = valid.into_iter();
+        for approval in yes.by_ref() {
+            let vote = vote_of(&approval);
+            if !votes.iter().all(|v| v.is_surely_another(&vote)) {
+                self.refuse([&approval], Reason::SamePerson);
+                continue;
+            }
+            votes.push(vote);
+            if votes.len() >= needed {
+                last = Some(approval);
+                break;
+            }
             self.incident.consume(&approval, None, &mut self.facts);
-            return self.escalate(Reason::Denied, &format!("By {}.", approval.by));
+            self.set_votes(votes.clone());
         }
+        let rest: Vec<_> = yes.collect();
+        let Some(last) = last else {
+            return self.awaiting(None);
+        };
         let ruling = self.rule(diagnosis, Consented::ByPerson);
         let counts = matches!(
             ruling.decision.kind,
             DecisionKind::Remediate | DecisionKind::Escalate
         );
-        self.incident.consume(
-            &approval,
-            (!counts).then_some(ruling.decision.reason),
-            &mut self.facts,
-        );
+        let refused = (!counts).then_some(ruling.decision.reason);
+        self.incident.consume(&last, refused, &mut self.facts);
+        self.refuse(&rest, refused.unwrap_or(Reason::AlreadyDecided));
         if counts {
+            let names: Vec<_> = votes.iter().map(|v| v.by.as_str()).collect();
+            self.incident.status.decided_by = Some(names.join(", ").into());
             self.apply(ruling)
         } else {
             self.awaiting(None)
         }
     }
 
-    /// Why an approval does not count (invariant 7), or `None` if it does.
-    fn invalid(&self, approval: &Approval, request: &ApprovalRequest) -> Option<Reason> {
-        let same = approval.remedy == request.remedy
-            && approval.uid == request.uid
-            && approval.generation == request.generation;
+    /// Takes what needs no judgement of the failure: snoozes, and answers that cannot count. Gives the others, oldest first.
+    fn sift(&mut self) -> Vec<Approval> {
+        let mut answers: Vec<_> = self
+            .seen
+            .approvals
+            .iter()
+            .filter(|a| a.incident == self.incident.id)
+            .cloned()
+            .collect();
+        answers.sort_by(|a, b| a.at.cmp(&b.at).then_with(|| a.id.cmp(&b.id)));
+        answers.dedup_by(|a, b| a.id == b.id);
+        let mut valid = Vec::new();
+        for answer in answers {
+            if !self.incident.is_unused(&answer) {
+                continue;
+            }
+            match self.invalid(&answer) {
+                Some(reason) => self.refuse([&answer], reason),
+                None if answer.answer == Answer::Snooze => self.snooze(&answer),
+                None => valid.push(answer),
+            }
+        }
+        valid
+    }
+
+    /// Answers that come when nothing is asked: a snooze counts on any open incident, the rest is refused by its reason.
+    pub(super) fn unasked(&mut self) {
+        let because = match self.incident.status.phase {
+            Phase::AwaitingApproval => return,
+            Phase::Resolved => Reason::Healthy,
+            Phase::Detected => Reason::NotAsked,
+            Phase::Remediating | Phase::Verifying | Phase::Escalated => Reason::AlreadyDecided,
+        };
+        for answer in &self.seen.approvals {
+            if answer.incident != self.incident.id || !self.incident.is_unused(answer) {
+                continue;
+            }
+            let open = self.incident.is_open();
+            if answer.answer == Answer::Snooze && open && self.is_approver(answer) {
+                self.incident
+                    .snooze(answer, self.policy.approval_timeout, &mut self.facts);
+            } else {
+                self.incident
+                    .consume(answer, Some(because), &mut self.facts);
+            }
+        }
+    }
+
+    fn snooze(&mut self, answer: &Approval) {
+        self.incident
+            .snooze(answer, self.policy.approval_timeout, &mut self.facts);
+    }
+
+    /// Until when it is snoozed, if it is.
+    pub(super) fn snoozed_until(&self) -> Option<Timestamp> {
+        self.incident
+            .status
+            .snoozed_until
+            .filter(|until| *until > self.now)
+    }
+
+    fn votes(&self) -> Vec<Vote> {
+        let asked = self.incident.status.approval.as_ref();
+        asked.map(|a| a.votes.clone()).unwrap_or_default()
+    }
+
+    fn set_votes(&mut self, votes: Vec<Vote>) {
+        if let Some(asked) = &mut self.incident.status.approval {
+            asked.votes = votes;
+        }
+    }
+
+    fn refuse<'a>(&mut self, answers: impl IntoIterator<Item = &'a Approval>, because: Reason) {
+        for answer in answers {
+            if self.incident.is_unused(answer) {
+                self.incident
+                    .consume(answer, Some(because), &mut self.facts);
+            }
+        }
+    }
+
+    fn is_approver(&self, answer: &Approval) -> bool {
+        match &answer.entrance {
+            Entrance::Kubernetes => true,
+            Entrance::Slack { user, team } => self.policy.approvers.may_have_answered(user, team),
+        }
+    }
+
+    /// Why an answer does not count (invariant 7), or `None` if it may.
+    ///
+    /// An answer that was given in time counts also if the agent was away when the time ended, until as long again as a
+    /// question waits has passed: whoever answered expects it, and a yes of yesterday is none.
+    fn invalid(&self, answer: &Approval) -> Option<Reason> {
+        let Some(request) = &self.incident.status.approval else {
+            return Some(Reason::NotAsked);
+        };
+        let same = answer.answer == Answer::Snooze
+            || (answer.remedy == request.remedy
+                && answer.uid == request.uid
+                && answer.generation == request.generation);
         let unchanged = self.seen.workload.uid == request.uid
             && self.seen.workload.generation == request.generation;
-        if approval.at >= request.expires_at || self.now >= request.expires_at {
-            Some(Reason::ApprovalExpired)
-        } else if !same {
+        let stale = lasted(request.expires_at, self.now, self.policy.approval_timeout);
+        if !self.is_approver(answer) {
+            Some(Reason::NotAnApprover)
+        } else if answer.at + GRAIN <= request.asked_at || !same {
             Some(Reason::NotAsked)
-        } else if approval.answer == Answer::Approve && !unchanged {
+        } else if answer.at >= request.expires_at || stale {
+            Some(Reason::ApprovalExpired)
+        } else if answer.answer == Answer::Approve && !unchanged {
             Some(Reason::ChangedSince)
         } else {
             None
@@ -96,5 +222,14 @@ impl Pass<'_> {
             return self.escalate(Reason::ApprovalExpired, "");
         }
         self.keep(Some(until.map_or(expires, |u| u.min(expires))))
+    }
+}
+
+fn vote_of(approval: &Approval) -> Vote {
+    Vote {
+        by: approval.by.clone(),
+        via: approval.entrance.clone(),
+        proof: approval.proof,
+        approval: approval.id.clone(),
     }
 }

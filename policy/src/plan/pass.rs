@@ -37,6 +37,7 @@ pub(super) struct Pass<'a> {
 
 impl Pass<'_> {
     pub(super) fn run(mut self) -> Plan {
+        self.unasked();
         if let Some(finding) = self.finding.take() {
             self.incident.update(&finding, self.seen, &mut self.facts);
             self.finding = Some(finding);
@@ -107,7 +108,7 @@ impl Pass<'_> {
         }
         let still_valid = self.finding.is_some()
             && !lasted(attempt.at, self.now, INTENT_VALID)
-            && gates(self.policy, self.seen, self.now).is_none();
+            && gates(self.policy, self.ledger, self.seen, self.now).is_none();
         if !still_valid {
             self.incident.end_act(
                 &attempt.action,
@@ -213,6 +214,10 @@ impl Pass<'_> {
         match self.incident.status.phase {
             Phase::Escalated => self.keep(None),
             Phase::AwaitingApproval => self.await_answer(&finding.diagnosis),
+            Phase::Detected if self.snoozed_until().is_some() => {
+                let until = self.snoozed_until();
+                self.hold(Reason::Snoozed, until)
+            }
             Phase::Detected | Phase::Remediating | Phase::Verifying | Phase::Resolved => {
                 let ruling = self.rule(&finding.diagnosis, Consented::NotYet);
                 self.apply(ruling)

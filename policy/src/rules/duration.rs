@@ -27,6 +27,8 @@ pub const WINDOW: Bounds = between("1m", "24h");
 pub const HOLD: Bounds = between("0s", "1h");
 /// `approvalTimeout`.
 pub const APPROVAL_TIMEOUT: Bounds = between("1m", "24h");
+/// `snoozeFor` of an Approval.
+pub const SNOOZE: Bounds = between("15m", "24h");
 /// The length of a freeze window: a longer one is `paused`.
 pub const FREEZE: Bounds = between("1m", "744h");
 /// `stormCalm`.

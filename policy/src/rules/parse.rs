@@ -11,8 +11,9 @@ use super::{
 use crate::{
     bounds::{Name, Text},
     freeze::FreezeWindow,
+    remedy::RemedyName,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Never in scope, whatever is written: the namespaces of the cluster itself (rule A14, invariant 5).
 pub const PROTECTED: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
@@ -39,6 +40,7 @@ impl Policy {
         let policy = Self {
             name: Name::new(name),
             namespace: Name::new(namespace),
+            merged_of: [Name::new(&format!("{namespace}/{name}"))].into(),
             namespaces,
             selector,
             restart: capabilities.restart(&mut problems),
@@ -46,6 +48,7 @@ impl Policy {
             scale: capabilities.scale(&mut problems),
             level: autonomy.level,
             require_approval: autonomy.require_approval.iter().copied().collect(),
+            min_approvals: min_approvals(autonomy, &mut problems),
             approvers: approvers(&autonomy.approvers, &mut problems),
             approval_timeout: duration::APPROVAL_TIMEOUT.require(
                 &autonomy.approval_timeout,
@@ -176,6 +179,22 @@ fn approvers(spec: &ApproversSpec, problems: &mut Problems) -> Approvers {
             );
         }
     }
+    if spec.slack_user_group_ids.len() > 16 {
+        problems.add(
+            format!("{path}.slackUserGroupIds"),
+            "more than 16 user groups",
+            "remove some",
+        );
+    }
+    for (index, id) in spec.slack_user_group_ids.iter().enumerate().take(16) {
+        if !fits(id, &['S']) {
+            problems.add(
+                format!("{path}.slackUserGroupIds[{index}]"),
+                format!("{} is not a user group's id", quoted(id)),
+                "write the user group's id, such as S0123ABCD",
+            );
+        }
+    }
     if let Some(team) = spec.slack_team_id.as_deref().filter(|t| !fits(t, &['T'])) {
         problems.add(
             format!("{path}.slackTeamId"),
@@ -190,8 +209,23 @@ fn approvers(spec: &ApproversSpec, problems: &mut Problems) -> Approvers {
             .take(64)
             .map(|id| Text::new(id))
             .collect(),
+        slack_groups: spec
+            .slack_user_group_ids
+            .iter()
+            .take(16)
+            .map(|id| Text::new(id))
+            .collect(),
         slack_team: spec.slack_team_id.as_deref().map(Text::new),
     }
+}
+
+fn min_approvals(spec: &AutonomySpec, problems: &mut Problems) -> BTreeMap<RemedyName, u8> {
+    let read = |(remedy, raw): (&RemedyName, &i64)| {
+        let path = format!("spec.autonomy.minApprovals.{}", remedy.as_str());
+        let count = number(&path, *raw, 1, 5, problems);
+        (*remedy, u8::try_from(count).unwrap_or(5))
+    };
+    spec.min_approvals.iter().map(read).collect()
 }
 
 fn freeze(spec: &AutonomySpec, problems: &mut Problems) -> Vec<FreezeWindow> {

@@ -30,6 +30,27 @@ pub(super) fn slack_users(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+pub(super) fn slack_groups(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "maxItems": 16,
+        "x-kubernetes-list-type": "set",
+        "items": {"type": "string", "maxLength": 32, "pattern": "^S[A-Z0-9]+$"}
+    })
+}
+
+pub(super) fn min_approvals(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "maxProperties": 8,
+        "additionalProperties": {"type": "integer", "format": "int64", "minimum": 1, "maximum": 5},
+        "x-kubernetes-validations": [{
+            "rule": "self.all(k, k in ['restart', 'rollback', 'raiseMemory', 'scale', 'deleteStuckPod', 'deleteDeployment', 'scaleToZero', 'modifySecrets'])",
+            "message": "minApprovals takes remedies by name"
+        }]
+    })
+}
+
 pub(super) fn slack_team(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "maxLength": 32, "pattern": "^T[A-Z0-9]+$"})
 }

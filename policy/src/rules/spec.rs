@@ -7,6 +7,7 @@ use super::{schemas, selector::LabelSelector};
 use crate::remedy::RemedyName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What an `AgentPolicy` says.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -143,6 +144,11 @@ pub struct AutonomySpec {
     /// What always asks, on every level. Default deleteDeployment, scaleToZero, modifySecrets.
     #[schemars(length(max = 16))]
     pub require_approval: Vec<RemedyName>,
+    /// How many different people must approve a remedy, 1 to 5, by remedy. A remedy that stands here always asks.
+    /// Default one, of those that ask.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "schemas::min_approvals")]
+    pub min_approvals: BTreeMap<RemedyName, i64>,
     /// Who may answer in Slack. Absent or empty: nobody.
     pub approvers: ApproversSpec,
     /// How long an answer counts. Default 30m.
@@ -168,6 +174,7 @@ impl Default for AutonomySpec {
                 RemedyName::ScaleToZero,
                 RemedyName::ModifySecrets,
             ],
+            min_approvals: BTreeMap::new(),
             approvers: ApproversSpec::default(),
             approval_timeout: "30m".into(),
             paused: false,
@@ -185,6 +192,10 @@ pub struct ApproversSpec {
     /// Members, by id (`U…` or `W…`).
     #[schemars(length(max = 64), schema_with = "schemas::slack_users")]
     pub slack_user_ids: Vec<String>,
+    /// Whoever is in one of these user groups, by id (`S…`).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), schema_with = "schemas::slack_groups")]
+    pub slack_user_group_ids: Vec<String>,
     /// Their workspace, by id (`T…`): an answer from another one does not count.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schemas::slack_team")]

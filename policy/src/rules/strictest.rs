@@ -5,7 +5,10 @@ use super::{
     RestartRules, ScaleRules, Selector, VerifyRules,
 };
 use crate::{bounds::Name, remedy::RemedyName};
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 impl Policy {
     /// Merges the policies that cover one workload, so that nothing is allowed that one of them refuses. The result
@@ -38,7 +41,14 @@ impl Policy {
         if scale.min_replicas > scale.max_replicas {
             capabilities.remove(&CapabilityName::AutoScale);
         }
+        let mut min_approvals = self.min_approvals;
+        for (remedy, count) in other.min_approvals {
+            let most = min_approvals.entry(remedy).or_insert(count);
+            *most = count.max(*most);
+        }
         Self {
+            merged_of: &self.merged_of | &other.merged_of,
+            min_approvals,
             namespaces: &self.namespaces & &other.namespaces,
             selector: self.selector.and(other.selector),
             restart: self.restart.and(&other.restart),
@@ -68,6 +78,7 @@ impl Policy {
         Self {
             name: Name::default(),
             namespace: Name::default(),
+            merged_of: BTreeSet::new(),
             namespaces: BTreeSet::new(),
             selector: Selector::default(),
             capabilities: BTreeSet::new(),
@@ -92,6 +103,7 @@ impl Policy {
             },
             level: Level::Observe,
             require_approval: BTreeSet::new(),
+            min_approvals: BTreeMap::new(),
             approvers: Approvers::default(),
             approval_timeout: zero,
             paused: true,
@@ -193,12 +205,12 @@ impl Approvers {
             (Some(a), Some(b)) => a == b,
             _ => true,
         };
+        // A member of one list and of the other's group would have both rights; that takes Slack to know, so: nobody.
+        let both =
+            |a: &BTreeSet<_>, b: &BTreeSet<_>| if one_team { a & b } else { BTreeSet::new() };
         Self {
-            slack_users: if one_team {
-                &self.slack_users & &other.slack_users
-            } else {
-                Default::default()
-            },
+            slack_users: both(&self.slack_users, &other.slack_users),
+            slack_groups: both(&self.slack_groups, &other.slack_groups),
             slack_team: self.slack_team.clone().or_else(|| other.slack_team.clone()),
         }
     }
