@@ -128,8 +128,8 @@ impl Rig {
 
     /// Forgets what an earlier agent knew.
     pub(super) fn forget(&self, namespace: &str) -> Result<()> {
-        self.kubectl(&["delete", "incidents", "--all", "-n", namespace])?;
-        self.kubectl(&["delete", "ledgers", "--all", "-n", HOME])?;
+        self.kubectl(&["delete", "incidents.podmender.io", "--all", "-n", namespace])?;
+        self.kubectl(&["delete", "ledgers.podmender.io", "--all", "-n", HOME])?;
         Ok(())
     }
 

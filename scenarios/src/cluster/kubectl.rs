@@ -22,6 +22,7 @@ pub fn program() -> Result<PathBuf> {
 pub fn command(state: &State) -> Result<Command> {
     let mut command = exec::command(program()?);
     command.arg("--kubeconfig").arg(state.kubeconfig());
+    command.arg("--cache-dir").arg(state.kubectl_cache());
     Ok(command)
 }
 

@@ -83,6 +83,7 @@ impl Session {
     pub fn share(&self, command: &mut Command) {
         if !matches!(self.target, Target::Context(_)) {
             command.env("KUBECONFIG", self.state.kubeconfig());
+            command.env("KUBECACHEDIR", self.state.kubectl_cache());
         }
         command.env("PODMENDER_CONTEXT", self.context());
         self.lock.share(command);

@@ -64,6 +64,11 @@ impl State {
     pub fn kubeconfig(&self) -> PathBuf {
         self.dir.join("kubeconfig")
     }
+    /// What kubectl remembers of this cluster's kinds. Its usual folder goes by address only: there it would take the kinds of
+    /// an earlier cluster for this one's, and `delete incidents --all` then deletes nothing and succeeds.
+    pub fn kubectl_cache(&self) -> PathBuf {
+        self.dir.join("kubectl-cache")
+    }
     /// The kubeconfig of user `peer`, whose every request is in the audit log.
     pub fn peer_kubeconfig(&self) -> PathBuf {
         self.dir.join("peer.kubeconfig")
