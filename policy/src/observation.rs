@@ -404,8 +404,8 @@ pub struct ProbeFailure {
     pub last: Timestamp,
     /// How often.
     pub count: u32,
-    /// Whether the kubelet killed the container for it.
-    pub killed: bool,
+    /// When the kubelet last began to kill the container for it, if it did.
+    pub killed: Option<Timestamp>,
 }
 
 /// A Warning Event on a pod.

@@ -170,7 +170,7 @@ impl Notes {
                     first: note.first,
                     last: note.last,
                     count: if *killed { 0 } else { note.count },
-                    killed: *killed,
+                    killed: killed.then_some(note.last),
                 }),
             }
         }
@@ -198,8 +198,9 @@ impl Notes {
 fn join(known: &mut ProbeFailure, note: &Note, killed: bool) {
     known.first = known.first.min(note.first);
     known.last = known.last.max(note.last);
-    known.killed |= killed;
-    if !killed {
+    if killed {
+        known.killed = known.killed.max(Some(note.last));
+    } else {
         known.count = known.count.saturating_add(note.count);
         known.message = note.message.clone();
     }

@@ -137,7 +137,7 @@ pub(crate) fn probe(
         first: at(first),
         last: at(last),
         count,
-        killed,
+        killed: killed.then(|| at(last)),
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) fn killed<'a>(
     let ended = newest_end(c).filter(|t| caused(failure, t));
     let un = match unrecovered(pod, c, now) {
         Some(un) if un.ended.is_some() => ended.map(|_| un)?,
-        Some(un) => failure.killed.then_some(un)?,
+        Some(un) => failure.killed.map(|_| un)?,
         None => unrecovered_kill(c, failure, ended?, now)?,
     };
     let mut sign = ending(kind(failure.probe), pod, c, un);
@@ -68,14 +68,14 @@ pub(super) fn recovers(failure: &ProbeFailure) -> Option<Timestamp> {
 /// Whether an ending was the kubelet's, for that probe.
 fn caused(failure: &ProbeFailure, t: &Terminated) -> bool {
     let Some(finished) = t.finished else {
-        return failure.killed;
+        return failure.killed.is_some();
     };
     // Before the first failure it was something else; the kubelet's clock is in both times.
     if finished < failure.first {
         return false;
     }
     let signal = matches!(t.exit_code, 137 | 143);
-    let window = match (failure.killed, signal) {
+    let window = match (failure.killed.is_some(), signal) {
         (true, true) => KILLED_WITHIN_FILTERED,
         (true, false) | (false, true) => KILLED_WITHIN,
         (false, false) => return false,
@@ -84,7 +84,7 @@ fn caused(failure: &ProbeFailure, t: &Terminated) -> bool {
 }
 
 /// A liveness probe that fails while the container runs (the kubelet counts up to its threshold), or a startup probe
-/// that has failed for far too long.
+/// for which the kubelet has begun to kill, or that has failed for far too long.
 pub(super) fn liveness<'a>(
     pod: &'a PodSeen,
     c: &'a ContainerSeen,
@@ -101,7 +101,8 @@ pub(super) fn liveness<'a>(
                 Probe::Liveness => c.started && recent,
                 Probe::Startup => {
                     let long = p.last.duration_since(p.first) >= STARTUP_LONG;
-                    !c.started && p.count >= STARTUP_MANY && long
+                    let killing = p.killed.is_some_and(|k| since.is_none_or(|s| k >= s));
+                    !c.started && (killing || (p.count >= STARTUP_MANY && long))
                 }
                 Probe::Readiness => false,
             }

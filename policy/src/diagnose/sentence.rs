@@ -176,7 +176,7 @@ fn probed(sign: &Sign<'_>, log: Option<&LogFindings>, who: &str) -> String {
     let why = log
         .filter(|l| l.cause != LogCause::Unknown)
         .map_or_else(String::new, |l| format!("; its log: {}", l.sentence));
-    let killed = sign.ended.is_some() || sign.probe.is_some_and(|p| p.killed);
+    let killed = sign.ended.is_some() || sign.probe.is_some_and(|p| p.killed.is_some());
     match sign.probe.map(|p| p.probe) {
         Some(Probe::Liveness) if killed => {
             format!("the kubelet restarts {who}: its liveness probe fails{said}{why}")

@@ -68,7 +68,7 @@ fn probe_failures_come_from_events() {
         .iter()
         .find(|p| p.probe == Probe::Liveness)
         .expect("a failure");
-    assert!(probe.killed);
+    assert!(probe.killed.is_some());
     assert_eq!(probe.container.as_str(), "web");
     assert!(probe.message.as_str().starts_with("Liveness probe failed"));
     let startup = rig.suspect("startup");
@@ -76,14 +76,14 @@ fn probe_failures_come_from_events() {
         startup
             .probes
             .iter()
-            .any(|p| p.probe == Probe::Startup && p.killed)
+            .any(|p| p.probe == Probe::Startup && p.killed.is_some())
     );
     let readiness = rig.suspect("readiness");
     assert!(
         readiness
             .probes
             .iter()
-            .any(|p| p.probe == Probe::Readiness && !p.killed)
+            .any(|p| p.probe == Probe::Readiness && p.killed.is_none())
     );
 }
 

@@ -294,7 +294,7 @@ fn a_first_failed_readiness_probe_is_suspected_and_lapses() {
             first: at(100),
             last: at(100),
             count: 1,
-            killed: false,
+            killed: None,
         }],
         ..pod("ready-1", vec![c])
     };

@@ -107,7 +107,7 @@ fn any_probe() -> impl Strategy<Value = ProbeFailure> {
         time(),
         time(),
         any::<u32>(),
-        any::<bool>(),
+        proptest::option::of(time()),
     )
         .prop_map(
             |(container, probe, message, first, last, count, killed)| ProbeFailure {

@@ -207,6 +207,24 @@ fn fault_78_a_startup_probe_counts_when_it_kills_and_not_while_it_waits() {
     assert_eq!(named(slow, 51), None, "a slow start");
     let endless = make(probe(Probe::Startup, said, 5, 400, 40, false));
     assert_eq!(named(endless, 401), Some(FailureKind::StartupProbeFailed));
+    let killing = make(probe(Probe::Startup, said, 5, 55, 3, true));
+    assert_eq!(
+        named(killing, 56),
+        Some(FailureKind::StartupProbeFailed),
+        "the kubelet kills for it, and the program takes its grace to end"
+    );
+    let next_start = PodSeen {
+        probes: vec![ProbeFailure {
+            killed: Some(at(0)),
+            ..probe(Probe::Startup, said, 0, 5, 1, false)
+        }],
+        ..pod("web-1", vec![c.clone()])
+    };
+    assert_eq!(
+        named(next_start, 6),
+        None,
+        "an earlier run was killed, this one only starts"
+    );
     let killed = ContainerSeen {
         started: false,
         restarts: 1,
