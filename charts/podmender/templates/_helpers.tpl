@@ -91,6 +91,20 @@ annotations:
 {{- if and .Values.existingSecretKeys (not .Values.existingSecret) }}
 {{- fail "existingSecretKeys names keys of existingSecret, which is empty" }}
 {{- end }}
+{{- if and (eq .Values.slack.interactions "http") (not .Values.existingSecret) }}
+{{- fail "slack.interactions is http, and existingSecret, which must hold SLACK_SIGNING_SECRET, is empty: nothing that comes in could be proved" }}
+{{- end }}
+{{- if and (eq .Values.slack.interactions "http") (eq (int .Values.slack.http.port) 8080) }}
+{{- fail "slack.http.port is the port of metrics and probes; take another" }}
+{{- end }}
+{{- if .Values.slack.http.ingress.enabled }}
+{{- if ne .Values.slack.interactions "http" }}
+{{- fail "slack.http.ingress needs slack.interactions: http; with Socket Mode nothing comes in" }}
+{{- end }}
+{{- if not .Values.slack.http.ingress.host }}
+{{- fail "slack.http.ingress.host is needed: the host that Slack calls" }}
+{{- end }}
+{{- end }}
 {{- if and .Values.serviceMonitor.enabled .Values.podMonitor.enabled }}
 {{- fail "serviceMonitor and podMonitor would scrape the agent twice: enable one of them" }}
 {{- end }}
@@ -121,6 +135,14 @@ annotations:
 - name: PODMENDER_SECRETS_DIR
   value: /etc/podmender/secrets
 {{- end }}
+- name: PODMENDER_SLACK_INTERACTIONS
+  value: {{ .Values.slack.interactions | quote }}
+- name: PODMENDER_SLACK_API_URL
+  value: {{ .Values.slack.apiUrl | quote }}
+{{- if eq .Values.slack.interactions "http" }}
+- name: PODMENDER_SLACK_BIND
+  value: {{ printf "%s:%v" .Values.bindAddress .Values.slack.http.port | quote }}
+{{- end }}
 - name: PODMENDER_LOG_FORMAT
   value: {{ .Values.logFormat | quote }}
 - name: RUST_LOG
@@ -130,6 +152,11 @@ annotations:
 {{- with .Values.extraEnv }}
 {{ toYaml . }}
 {{- end }}
+{{- end }}
+
+{{- /* The name of what belongs to Slack's requests, which never share a Service with metrics. */ -}}
+{{- define "podmender.slackName" -}}
+{{ include "podmender.fullname" . }}-slack
 {{- end }}
 
 {{- define "podmender.volumeMounts" -}}
