@@ -3,12 +3,14 @@
 mod commands;
 mod run;
 mod scope;
+mod slack;
 
 pub use commands::{
     AnswerArgs, AuditCommand, Command, DoctorArgs, IncidentsCommand, PolicyCommand, RbacArgs,
 };
 pub use run::{Bind, RunArgs, SECRETS_DIR};
 pub use scope::{Own, Scope};
+pub use slack::{Interactions, SlackApi, SlackArgs};
 
 use clap::{Args as ClapArgs, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use std::ffi::OsString;

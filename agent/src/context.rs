@@ -30,6 +30,8 @@ pub struct Context {
     pub outlets: Outlets,
     /// Alerts: takes the newest state of incidents, never waits.
     pub alerts: crate::alert::Outbox,
+    /// Slack's Web API, one client for each token.
+    pub slack: Arc<crate::slack::apis::Apis>,
     /// The agent's own namespace.
     pub own_namespace: Name,
 }

@@ -12,6 +12,7 @@ use crate::{
     queue::{Queue, Turn},
     reconcile::reconcile,
     record,
+    slack::apis::Apis,
     store::Store,
     upkeep,
     watch::{WatchTrouble, Watches, World, Worlds},
@@ -66,8 +67,10 @@ pub async fn run(config: kube::Config, args: RunArgs) -> anyhow::Result<u8> {
     let own = Name::new(&args.scope.own.namespace);
     let granted: BTreeSet<Name> = args.scope.namespaces.iter().map(|n| Name::new(n)).collect();
     let world = Worlds::new(World::new(clock.now()));
+    let secrets = Secrets::new(args.secrets_dir.clone());
+    let slack = Arc::new(Apis::new(args.slack.api.url.clone(), secrets.clone()));
     let alerts = Outbox::new(
-        Secrets::new(args.secrets_dir.clone()),
+        secrets,
         Arc::clone(&metrics),
         Arc::new(move || clock.now()),
     );
@@ -80,6 +83,7 @@ pub async fn run(config: kube::Config, args: RunArgs) -> anyhow::Result<u8> {
         metrics,
         outlets: Outlets { events, logs },
         alerts,
+        slack,
         own_namespace: own.clone(),
     });
     health.set_context(&ctx);

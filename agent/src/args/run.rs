@@ -1,6 +1,6 @@
 //! What `podmender run` takes: where the agent works, what it serves and where its Secrets are.
 
-use super::Scope;
+use super::{Scope, SlackArgs};
 use clap::Args as ClapArgs;
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -27,6 +27,9 @@ pub struct RunArgs {
     /// Folder in which the Secrets that `${NAME}` means are mounted, one file each
     #[arg(long, env = "PODMENDER_SECRETS_DIR", default_value = SECRETS_DIR, value_name = "DIR")]
     pub secrets_dir: PathBuf,
+    /// How people's answers come in.
+    #[command(flatten)]
+    pub slack: SlackArgs,
 }
 
 /// Where to listen. (A type of its own: clap takes an `Option` field for an optional flag.)

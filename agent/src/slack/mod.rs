@@ -4,6 +4,7 @@ pub mod answer;
 pub mod api;
 #[cfg(test)]
 mod api_tests;
+pub mod apis;
 pub mod endpoint;
 pub mod frame;
 pub mod interaction;
