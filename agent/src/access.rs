@@ -88,11 +88,12 @@ pub const RULES: &[Rule] = &[
         &["events"],
         &["create", "patch"],
     ),
+    rule(Where::Scoped, "podmender.io", &["agentpolicies"], READ),
     rule(
         Where::Scoped,
         "podmender.io",
-        &["agentpolicies", "approvals"],
-        READ,
+        &["approvals"],
+        &["get", "list", "watch", "create"],
     ),
     rule(
         Where::Scoped,

@@ -46,6 +46,8 @@ fn only_typed_acts(deeds: &[Deed], agents: &Agents) -> Result<()> {
             ("create", "pods/eviction") => scoped,
             ("create" | "patch" | "delete", "incidents") => scoped,
             ("patch", "incidents/status" | "approvals/status") => scoped,
+            // A person's answer in Slack; the agent writes it down.
+            ("create", "approvals") => scoped,
             ("create" | "patch", "events") | ("patch", "agentpolicies/status") => scoped || own,
             ("create" | "update", "ledgers") => own,
             _ => false,
