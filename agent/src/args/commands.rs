@@ -1,6 +1,6 @@
 //! The commands and what each takes.
 
-use super::{Own, RunArgs, SECRETS_DIR, Scope};
+use super::{Own, RunArgs, SECRETS_DIR, Scope, SlackApi};
 use clap::{Args as ClapArgs, Subcommand};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -139,6 +139,9 @@ pub struct DoctorArgs {
     /// Folder in which the chart mounts the Secrets that `${NAME}` means
     #[arg(long, env = "PODMENDER_SECRETS_DIR", default_value = SECRETS_DIR, value_name = "DIR")]
     pub secrets_dir: PathBuf,
+    /// Where Slack is.
+    #[command(flatten)]
+    pub slack: SlackApi,
     /// Also send a test message to every alert channel
     #[arg(long)]
     pub send_test: bool,

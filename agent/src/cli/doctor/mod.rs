@@ -3,6 +3,7 @@
 mod cluster;
 mod policies;
 mod rights;
+mod slack;
 
 pub(crate) use policies::named;
 
@@ -109,7 +110,7 @@ impl Report {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::args::{Own, Scope};
+    use crate::args::{Own, Scope, SlackApi};
 
     pub(crate) fn args() -> DoctorArgs {
         DoctorArgs {
@@ -120,6 +121,9 @@ pub(crate) mod tests {
                 },
             },
             secrets_dir: "/nonexistent".into(),
+            slack: SlackApi {
+                url: "https://slack.com/api/".parse().expect("address"),
+            },
             send_test: false,
             in_cluster: false,
             service_account: "podmender".into(),

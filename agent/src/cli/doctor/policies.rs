@@ -1,6 +1,9 @@
 //! Are the policies valid, and can their channels be reached?
 
-use super::{Finding, Report};
+use super::{
+    Finding, Report,
+    slack::{self as app, Apps},
+};
 use crate::{
     alert::{
         Secrets,
@@ -75,6 +78,7 @@ pub(super) async fn check(
         granted: namespaces.iter().map(|n| Name::new(n)).collect(),
     };
     let mut channels = BTreeSet::new();
+    let mut unanswered = Vec::new();
     for object in policies {
         let (name, home) = (object.name_any(), object.namespace().unwrap_or_default());
         match Policy::parse(&name, &home, &object.spec.0, &ground) {
@@ -100,9 +104,21 @@ pub(super) async fn check(
                         "policy {home}/{name}: paused, so nothing is done (spec.autonomy.paused)"
                     )))?;
                 }
-                channels.extend(parsed.policy.alerting.channels);
+                let alerting = parsed.policy.alerting;
+                let by_app = |c: &Channel| matches!(c, Channel::SlackApp { .. });
+                let approvers = parsed.policy.approvers;
+                let nobody = approvers.slack_users.is_empty() && approvers.slack_groups.is_empty();
+                if nobody && alerting.channels.iter().any(by_app) {
+                    unanswered.push(format!("{home}/{name}"));
+                }
+                channels.extend(alerting.channels);
             }
         }
+    }
+    for policy in unanswered {
+        report.say(Finding::Note(format!(
+            "policy {policy}: nobody can answer in Slack, since it lists no approvers (spec.autonomy.approvers)"
+        )))?;
     }
     check_channels(&channels, args, report).await
 }
@@ -119,7 +135,13 @@ async fn check_channels(
     }
     let secrets = Secrets::new(args.secrets_dir.clone());
     let post = Post::default();
+    let mut apps = Apps::default();
     for channel in channels {
+        if let Channel::SlackApp { channel, token } = channel {
+            let of_token = apps.entry(token.clone()).or_default();
+            of_token.insert(channel.clone());
+            continue;
+        }
         let named = matches!(channel::source(channel), Ok(channel::Source::Named(_)));
         if named && !args.secrets_dir.is_dir() {
             report.say(Finding::Note(format!(
@@ -130,7 +152,7 @@ async fn check_channels(
         }
         report.say(check_channel(channel, &secrets, &post, args).await)?;
     }
-    Ok(())
+    app::check(&apps, args, report).await
 }
 
 async fn check_channel(
