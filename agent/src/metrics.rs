@@ -86,6 +86,12 @@ struct ByEntrance {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByInteraction {
+    kind: &'static str,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByLedgerError {
     reason: Word<LedgerError>,
 }
@@ -144,6 +150,9 @@ pub struct Metrics {
     open: Family<ByNamespace, Gauge>,
     alerts: Family<ByChannel, Counter>,
     slack_requests: Family<ByEntrance, Counter>,
+    slack_interactions: Family<ByInteraction, Counter>,
+    slack_ack: Histogram,
+    slack_recorded: Histogram,
     storm: Family<ByPolicy, Gauge>,
     paused: Family<ByPolicy, Gauge>,
     ready: Family<ByPolicy, Gauge>,
@@ -177,6 +186,9 @@ impl Metrics {
             open: Family::default(),
             alerts: Family::default(),
             slack_requests: Family::default(),
+            slack_interactions: Family::default(),
+            slack_ack: Histogram::new(FAST),
+            slack_recorded: Histogram::new(FAST),
             storm: Family::default(),
             paused: Family::default(),
             ready: Family::default(),
@@ -218,6 +230,21 @@ impl Metrics {
             "slack_requests",
             "What came from Slack by how it was taken",
             self.slack_requests.clone(),
+        );
+        r.register(
+            "slack_interactions",
+            "What people did in Slack by what came of it",
+            self.slack_interactions.clone(),
+        );
+        r.register(
+            "slack_ack_seconds",
+            "From the first byte of an interaction to its acknowledgement",
+            self.slack_ack.clone(),
+        );
+        r.register(
+            "slack_recorded_seconds",
+            "From the first byte of an answer to its Approval object",
+            self.slack_recorded.clone(),
         );
         r.register(
             "ledger_errors",
@@ -377,6 +404,22 @@ impl Metrics {
     pub fn slack_request(&self, transport: &'static str, result: &'static str) {
         let labels = ByEntrance { transport, result };
         self.slack_requests.get_or_create(&labels).inc();
+    }
+
+    /// Something that a person did was worked on. Both labels are words of ours.
+    pub fn slack_interaction(&self, kind: &'static str, result: &'static str) {
+        let labels = ByInteraction { kind, result };
+        self.slack_interactions.get_or_create(&labels).inc();
+    }
+
+    /// From the first byte of an interaction to its acknowledgement.
+    pub fn slack_acknowledged(&self, time: Duration) {
+        self.slack_ack.observe(time.as_secs_f64());
+    }
+
+    /// From the first byte of an answer to its Approval object.
+    pub fn slack_recorded(&self, time: Duration) {
+        self.slack_recorded.observe(time.as_secs_f64());
     }
 
     /// A policy's state. `policy` is `namespace/name`.

@@ -2,7 +2,7 @@
 
 use crate::{
     alert::{Outbox, Secrets, outbox::News},
-    args::RunArgs,
+    args::{Interactions, RunArgs},
     context::{Clock, Context, Outlets, careful},
     evidence,
     http::{self, Probes, Readiness},
@@ -12,7 +12,7 @@ use crate::{
     queue::{Queue, Turn},
     reconcile::reconcile,
     record,
-    slack::apis::Apis,
+    slack::{self, apis::Apis, intake::Intake},
     store::Store,
     upkeep,
     watch::{WatchTrouble, Watches, World, Worlds},
@@ -69,11 +69,7 @@ pub async fn run(config: kube::Config, args: RunArgs) -> anyhow::Result<u8> {
     let world = Worlds::new(World::new(clock.now()));
     let secrets = Secrets::new(args.secrets_dir.clone());
     let slack = Arc::new(Apis::new(args.slack.api.url.clone(), secrets.clone()));
-    let alerts = Outbox::new(
-        secrets,
-        Arc::clone(&metrics),
-        Arc::new(move || clock.now()),
-    );
+    let alerts = Outbox::new(secrets, Arc::clone(&metrics), Arc::new(move || clock.now()));
     let ctx = Arc::new(Context {
         client,
         clock,
@@ -126,6 +122,7 @@ pub async fn run(config: kube::Config, args: RunArgs) -> anyhow::Result<u8> {
     spawn(&mut tasks, "alerts", async move {
         outbox.alerts.run(|news| heard(news, &outbox)).await;
     });
+    answers(&args, &ctx, &health, &mut tasks).await?;
     let mut worker = tokio::spawn(remember_and_work(
         Arc::clone(&ctx),
         granted,
@@ -158,6 +155,40 @@ fn spawn<T>(
         task.await;
         Lost(format!("the task {name} ended"))
     });
+}
+
+/// Lets people's answers in from Slack. Nothing else waits for any of it.
+async fn answers(
+    args: &RunArgs,
+    ctx: &Arc<Context>,
+    health: &Arc<Health>,
+    tasks: &mut JoinSet<Lost>,
+) -> anyhow::Result<()> {
+    let (sink, arrivals) = mpsc::channel(slack::arrival::ROOM);
+    let (apis, metrics) = (Arc::clone(&ctx.slack), Arc::clone(&ctx.metrics));
+    match args.slack.interactions {
+        Interactions::Off => return Ok(()),
+        Interactions::Socket => {
+            let listening = slack::entrance::socket(apis, sink, metrics);
+            spawn(tasks, "Slack's socket", listening);
+        }
+        Interactions::Http => {
+            let address = args.slack.bind;
+            let listener = tokio::net::TcpListener::bind(address).await;
+            let listener = listener.with_context(|| {
+                format!("cannot listen on {address} (--slack-bind, PODMENDER_SLACK_BIND)")
+            })?;
+            let serving = slack::entrance::http(listener, apis, sink, metrics, ctx.clock);
+            spawn(tasks, "Slack's requests", serving);
+        }
+    }
+    let (intake, health) = (Intake::new(Arc::clone(ctx)), Arc::clone(health));
+    spawn(tasks, "Slack's answers", async move {
+        // Without its memory the agent would call every button an old one.
+        health.remembered().await;
+        intake.run(arrivals).await;
+    });
+    Ok(())
 }
 
 /// Reads what the agent knew, and only then looks at anything: without its memory nothing is done.
@@ -321,6 +352,13 @@ impl Health {
             .said
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(what);
+    }
+
+    /// Waits until the agent knows what it knew.
+    async fn remembered(&self) {
+        while !self.started.load(Ordering::Relaxed) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Every task is alive (a lost one ends the process), the state was read, every watch is fresh.

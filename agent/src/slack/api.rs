@@ -5,6 +5,7 @@
 
 use super::{
     answer::{ApiError, judge},
+    private::Private,
     secret::Secret,
 };
 use crate::alert::post::{self, Failure, Post};
@@ -92,8 +93,25 @@ pub struct User {
     pub is_restricted: bool,
     /// A guest of one channel.
     pub is_ultra_restricted: bool,
-    /// From another workspace, by a shared channel.
+    /// From another workspace, and in no channel that the app sees.
     pub is_stranger: bool,
+    /// Of which organisation (Enterprise Grid), if of any.
+    enterprise_user: Option<EnterpriseUser>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+struct EnterpriseUser {
+    enterprise_id: Id,
+}
+
+impl User {
+    /// The organisation that the account belongs to.
+    #[must_use]
+    pub fn enterprise(&self) -> Option<&Id> {
+        let organisation = self.enterprise_user.as_ref().map(|e| &e.enterprise_id);
+        organisation.filter(|id| !id.is_empty())
+    }
 }
 
 /// An own message that was found again.
@@ -176,7 +194,7 @@ impl Api {
         read(self.json("chat.update", &body, None).await?)
     }
 
-    /// Says something that only `user` sees (`chat.postEphemeral`), in the thread if there is one. `text` is shown as it is.
+    /// Says something that only `user` sees (`chat.postEphemeral`), in the thread if there is one.
     ///
     /// # Errors
     /// See [`ApiError`].
@@ -185,13 +203,13 @@ impl Api {
         channel: &str,
         user: &str,
         thread: Option<&str>,
-        text: &str,
+        said: &Private,
     ) -> Result<(), ApiError> {
         let mut body = json!({
             "channel": channel,
             "user": user,
-            "text": escaped(text),
-            "blocks": [{"type": "section", "text": {"type": "plain_text", "text": clip(text), "emoji": false}}],
+            "text": escaped(&said.words()),
+            "blocks": [said.block()],
             "link_names": false,
             "parse": "none",
         });
@@ -297,7 +315,7 @@ impl Api {
         let me: Me = read(answer)?;
         Ok(Identity {
             team: me.team_id,
-            enterprise: me.enterprise_id,
+            enterprise: me.enterprise_id.filter(|id| !id.is_empty()),
             bot_user: me.user_id,
             scopes,
         })
@@ -437,13 +455,4 @@ fn escaped(raw: &str) -> String {
     raw.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
-}
-
-/// As much as a section takes.
-fn clip(text: &str) -> String {
-    const SECTION: usize = 3000;
-    match text.char_indices().nth(SECTION) {
-        Some((at, _)) => text[..at].to_owned(),
-        None => text.to_owned(),
-    }
 }

@@ -4,6 +4,7 @@
 //! token is ever logged; every request is counted by how it ended.
 
 use super::{
+    arrival::Arrival,
     frame::Deliveries,
     interaction::{self, Interaction, MAX_BODY, Malformed},
     secret::Secret,
@@ -25,7 +26,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
 /// A body that takes longer to arrive is not waited for: Slack itself gives up after three seconds.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -40,7 +41,7 @@ pub struct Endpoint {
     /// The time.
     pub now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// Where requests go. A full channel is said to the person who asks.
-    pub sink: mpsc::Sender<Interaction>,
+    pub sink: mpsc::Sender<Arrival>,
     /// Counts every request.
     pub metrics: Arc<Metrics>,
     /// What was taken before.
@@ -138,12 +139,16 @@ pub fn router(endpoint: Arc<Endpoint>) -> Router {
 
 impl Endpoint {
     async fn answer(&self, request: Request<Body>, read: Reader) -> Response {
-        let ending = self.ending(request, read).await;
+        let came = Instant::now();
+        let ending = self.ending(request, read, came).await;
         self.metrics.slack_request("http", ending.category());
+        if matches!(ending, Ending::Accepted) {
+            self.metrics.slack_acknowledged(came.elapsed());
+        }
         ending.into_response()
     }
 
-    async fn ending(&self, request: Request<Body>, read: Reader) -> Ending {
+    async fn ending(&self, request: Request<Body>, read: Reader, came: Instant) -> Ending {
         let (parts, body) = request.into_parts();
         if declared(&parts.headers).is_some_and(|length| length > MAX_BODY) {
             return Ending::Malformed(Malformed::TooLarge);
@@ -163,13 +168,13 @@ impl Endpoint {
             return Ending::Refused(Refusal::NoSecret);
         };
         match verify(&secret, signed, now) {
-            Ok(proven) => self.take(&proven, read, now),
+            Ok(proven) => self.take(&proven, read, now, came),
             Err(refusal) => Ending::Refused(refusal),
         }
     }
 
     /// Reads what is proven, once, and hands it on.
-    fn take(&self, proven: &Proven<'_>, read: Reader, now: Timestamp) -> Ending {
+    fn take(&self, proven: &Proven<'_>, read: Reader, now: Timestamp, came: Instant) -> Ending {
         let done = match read(proven) {
             Ok(Interaction::Challenge(text)) => return Ending::Challenged(text.to_string()),
             Ok(Interaction::Other) => return Ending::Ignored("other"),
@@ -193,7 +198,10 @@ impl Endpoint {
         {
             return Ending::Ignored("redelivered");
         }
-        room.send(done);
+        room.send(Arrival {
+            what: done,
+            at: came,
+        });
         Ending::Accepted
     }
 }
@@ -232,7 +240,7 @@ mod tests {
 
     struct Rig {
         endpoint: Arc<Endpoint>,
-        taken: mpsc::Receiver<Interaction>,
+        taken: mpsc::Receiver<Arrival>,
     }
 
     fn rig(test: &str, room: usize) -> Rig {
@@ -249,6 +257,12 @@ mod tests {
             taken: Mutex::default(),
         });
         Rig { endpoint, taken }
+    }
+
+    impl Rig {
+        fn next(&mut self) -> Option<Interaction> {
+            self.taken.try_recv().ok().map(|arrival| arrival.what)
+        }
     }
 
     fn signed(at: i64, body: &str) -> String {
@@ -310,9 +324,9 @@ mod tests {
             rig.slack_sends("/slack/events", NOW, MENTION).await,
             nothing
         );
-        assert!(matches!(rig.taken.try_recv(), Ok(Interaction::Click(_))));
-        assert!(matches!(rig.taken.try_recv(), Ok(Interaction::Command(_))));
-        assert!(matches!(rig.taken.try_recv(), Ok(Interaction::Mention(_))));
+        assert!(matches!(rig.next(), Some(Interaction::Click(_))));
+        assert!(matches!(rig.next(), Some(Interaction::Command(_))));
+        assert!(matches!(rig.next(), Some(Interaction::Mention(_))));
         let challenge = include_str!("corpus/challenge.json");
         let (status, body) = rig.slack_sends("/slack/events", NOW, challenge).await;
         assert_eq!(status, 200);
@@ -352,7 +366,7 @@ mod tests {
         ] {
             assert!(rig.counted(reason), "{reason}");
         }
-        assert!(rig.taken.try_recv().is_err());
+        assert!(rig.next().is_none());
     }
 
     /// Rows 44 and 49: the same request, and the same event signed anew, are taken once.
@@ -362,8 +376,8 @@ mod tests {
         for at in [NOW, NOW, NOW + 10, NOW + 60] {
             assert_eq!(rig.slack_sends("/slack/events", at, MENTION).await.0, 200);
         }
-        assert!(rig.taken.try_recv().is_ok());
-        assert!(rig.taken.try_recv().is_err());
+        assert!(rig.next().is_some());
+        assert!(rig.next().is_none());
         assert!(rig.counted("replayed") && rig.counted("redelivered"));
     }
 
@@ -379,12 +393,12 @@ mod tests {
             rig.slack_sends("/slack/interactions", NOW, CLICK).await.0,
             503
         );
-        assert!(rig.taken.try_recv().is_ok());
+        assert!(rig.next().is_some());
         assert_eq!(
             rig.slack_sends("/slack/interactions", NOW, CLICK).await.0,
             200
         );
-        assert!(matches!(rig.taken.try_recv(), Ok(Interaction::Click(_))));
+        assert!(matches!(rig.next(), Some(Interaction::Click(_))));
         assert!(rig.counted("full"));
     }
 }

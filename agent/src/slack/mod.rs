@@ -5,9 +5,20 @@ pub mod api;
 #[cfg(test)]
 mod api_tests;
 pub mod apis;
+pub mod arrival;
 pub mod endpoint;
+pub mod entrance;
 pub mod frame;
+pub mod intake;
 pub mod interaction;
+pub mod people;
+pub mod private;
+pub mod record;
+#[cfg(test)]
+mod rig;
+pub mod ruling;
+#[cfg(test)]
+mod sample;
 pub mod secret;
 pub mod socket;
 pub mod verify;

@@ -6,6 +6,7 @@
 use super::{
     answer::ApiError,
     api::Api,
+    arrival::Arrival,
     frame::{self, Deliveries, EnvelopeId, Farewell, Frame},
     interaction::{Interaction, MAX_BODY, Malformed},
     secret::Secret,
@@ -59,7 +60,7 @@ pub struct Socket {
     /// The app-level token.
     pub app_token: Secret,
     /// Where requests go. What finds no room is not acknowledged: Slack shows that to the person, and delivers again.
-    pub sink: mpsc::Sender<Interaction>,
+    pub sink: mpsc::Sender<Arrival>,
     /// Counts every frame.
     pub metrics: Arc<Metrics>,
     /// How patient it is.
@@ -89,6 +90,8 @@ enum Next {
 }
 
 impl Socket {
+    const ACCEPTED: &'static str = "accepted";
+
     /// Listens for ever. Whatever Slack does, it is tried again.
     pub async fn run(self) -> Infallible {
         let mut deliveries = Deliveries::default();
@@ -203,7 +206,7 @@ impl Socket {
     fn wait(&self, tries: u32, closed: &Closed) -> Duration {
         let (result, least) = match closed {
             Closed::Refused(error) => {
-                tracing::warn!(%error, tries, "no socket to Slack; trying again");
+                say_sometimes(tries, &format!("no socket to Slack: {error}; trying again"));
                 let least = match error {
                     ApiError::RateLimited(wait) => *wait,
                     // A person has to renew the token first: once in a while is enough.
@@ -213,7 +216,7 @@ impl Socket {
                 (error.category(), least)
             }
             Closed::Broken => {
-                tracing::warn!(tries, "the socket to Slack cannot be opened; trying again");
+                say_sometimes(tries, "the socket to Slack cannot be opened; trying again");
                 ("unreachable", Duration::ZERO)
             }
         };
@@ -246,8 +249,15 @@ impl Socket {
             Message::Close(_) => return Next::Drop,
             _ => return Next::Listen,
         };
+        let came = open.heard;
         let (result, next) = match frame::read(&text) {
-            Ok(Frame::Envelope { id, payload }) => self.take(open, &id, payload, deliveries).await,
+            Ok(Frame::Envelope { id, payload }) => {
+                let taken = self.take(open, &id, payload, deliveries).await;
+                if taken.0 == Self::ACCEPTED {
+                    self.metrics.slack_acknowledged(came.elapsed());
+                }
+                taken
+            }
             Ok(Frame::Disconnect(why)) => (farewell(why), Next::Replace(why)),
             Ok(Frame::Hello) => ("hello", Next::Listen),
             Ok(Frame::Other) => ("other", Next::Listen),
@@ -278,11 +288,23 @@ impl Socket {
             Ok(Interaction::Other | Interaction::Challenge(_)) => "other",
             Ok(_) if !deliveries.is_new(id) => "redelivered",
             Ok(done) => {
-                room.send(done);
-                "accepted"
+                room.send(Arrival {
+                    what: done,
+                    at: open.heard,
+                });
+                Self::ACCEPTED
             }
         };
         (result, Next::Listen)
+    }
+}
+
+/// A failure that lasts is said ever more rarely.
+fn say_sometimes(tries: u32, what: &str) {
+    if tries.is_power_of_two() {
+        tracing::warn!(tries, "{what}");
+    } else {
+        tracing::debug!(tries, "{what}");
     }
 }
 
@@ -336,7 +358,7 @@ mod tests {
 
     struct Rig {
         sockets: TcpListener,
-        taken: mpsc::Receiver<Interaction>,
+        taken: mpsc::Receiver<Arrival>,
         metrics: Arc<Metrics>,
         _tasks: JoinSet<()>,
     }
@@ -385,6 +407,10 @@ mod tests {
                 .expect("handshake")
         }
 
+        async fn next(&mut self) -> Option<Interaction> {
+            self.taken.recv().await.map(|arrival| arrival.what)
+        }
+
         fn counted(&self, result: &str) -> bool {
             let line = format!(
                 "podmender_slack_requests_total{{transport=\"socket\",result=\"{result}\"}}"
@@ -415,10 +441,7 @@ mod tests {
                 r#"{"envelope_id":"57d6a792-4d35-4d0b-b6aa-3361493e1caf"}"#
             );
         }
-        assert!(matches!(
-            rig.taken.recv().await,
-            Some(Interaction::Click(_))
-        ));
+        assert!(matches!(rig.next().await, Some(Interaction::Click(_))));
         assert!(rig.taken.try_recv().is_err());
         let unreadable = r#"{"type":"interactive","envelope_id":"e-2","payload":7}"#;
         peer.send(Message::text(unreadable)).await.expect("sent");
@@ -439,17 +462,11 @@ mod tests {
             .await
             .expect("the old one is still open");
         acknowledged(&mut old).await;
-        assert!(matches!(
-            rig.taken.recv().await,
-            Some(Interaction::Click(_))
-        ));
+        assert!(matches!(rig.next().await, Some(Interaction::Click(_))));
         let mention = include_str!("corpus/envelope-mention.json");
         new.send(Message::text(mention)).await.expect("sent");
         acknowledged(&mut new).await;
-        assert!(matches!(
-            rig.taken.recv().await,
-            Some(Interaction::Mention(_))
-        ));
+        assert!(matches!(rig.next().await, Some(Interaction::Mention(_))));
         assert!(rig.counted("disconnect_refresh"));
     }
 

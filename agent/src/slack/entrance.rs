@@ -1,0 +1,65 @@
+//! The two ways in, as tasks: each waits for its secret and then serves for ever.
+
+use super::{
+    apis::Apis,
+    arrival::Arrival,
+    endpoint::{Endpoint, router},
+    secret::{APP_TOKEN, SIGNING_SECRET, Secret},
+    socket::{Patience, Socket},
+};
+use crate::{context::Clock, metrics::Metrics};
+use std::{io, sync::Arc, time::Duration};
+use tokio::{net::TcpListener, sync::mpsc, time::sleep};
+
+/// How often a missing secret is looked for.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Listens over sockets, as soon as there is an app-level token. Without one it says once what is missing, and waits.
+pub async fn socket(apis: Arc<Apis>, sink: mpsc::Sender<Arrival>, metrics: Arc<Metrics>) {
+    let app_token = apis.secret(APP_TOKEN);
+    is_there(&app_token).await;
+    let socket = Socket {
+        api: apis.app(),
+        app_token,
+        sink,
+        metrics,
+        patience: Patience::default(),
+    };
+    match socket.run().await {}
+}
+
+/// Answers signed requests on `listener`. Without a signing secret each is refused, and what is missing is said once.
+///
+/// # Errors
+/// If the listener fails for good.
+pub async fn http(
+    listener: TcpListener,
+    apis: Arc<Apis>,
+    sink: mpsc::Sender<Arrival>,
+    metrics: Arc<Metrics>,
+    clock: Clock,
+) -> io::Result<()> {
+    let secret = apis.secret(SIGNING_SECRET);
+    if let Err(why) = secret.read() {
+        tracing::info!("requests from Slack are refused: {why}");
+    }
+    let endpoint = Endpoint {
+        secret,
+        now: Arc::new(move || clock.now()),
+        sink,
+        metrics,
+        taken: std::sync::Mutex::default(),
+    };
+    axum::serve(listener, router(Arc::new(endpoint))).await
+}
+
+async fn is_there(secret: &Secret) {
+    let mut said = false;
+    while let Err(why) = secret.read() {
+        if !said {
+            tracing::info!("no answers come in from Slack: {why}");
+            said = true;
+        }
+        sleep(LOOK).await;
+    }
+}

@@ -1,0 +1,239 @@
+//! Writes an answer from Slack as an `Approval` object. Names are derived, so that the API server lets the first decision win, and
+//! writing the same answer again (after a time-out, after a restart) changes nothing.
+//!
+//! RBAC: `create, get` on `approvals` in the incident's namespace.
+
+use super::interaction::Speaker;
+use crate::{api, error::code, record::within};
+use kube::{Api, Client, api::PostParams};
+use podmender_policy::{
+    approval::{Answer, ApprovalRequest, Entrance},
+    bounds::{Name, Text},
+    incident::Incident,
+    remedy::RemedyName,
+};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// An API server that does not answer is asked again for so long: the person was told nothing yet.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The first wait before it is asked again; doubles up to ten times this.
+const RETRY: Duration = Duration::from_millis(200);
+/// A snooze that did not count leaves its name taken: so many are tried.
+const SNOOZES: u8 = 4;
+
+/// How it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    /// Written.
+    Now,
+    /// The same person had given the same answer before.
+    Before,
+    /// The same person had answered otherwise, and that holds.
+    Otherwise(Answer),
+    /// Somebody else was faster.
+    Taken {
+        /// Who.
+        by: Text<256>,
+        /// What they answered.
+        answer: Answer,
+    },
+}
+
+/// Why it could not be written. Nothing was done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Trouble {
+    /// The agent's account may not write it.
+    #[error("it may not create Approvals in namespace {0}")]
+    Forbidden(Name),
+    /// The API server does not take it: an admission policy, a quota, another version of the definition.
+    #[error("the API server does not take it ({0})")]
+    Refused(u16),
+    /// The API server does not answer.
+    #[error("the API server does not answer")]
+    Unreachable,
+}
+
+impl Trouble {
+    /// A short word for metrics.
+    #[must_use]
+    pub fn category(&self) -> &'static str {
+        match self {
+            Self::Forbidden(_) => "forbidden",
+            Self::Refused(_) => "refused",
+            Self::Unreachable => "unreachable",
+        }
+    }
+}
+
+/// Where answers of one person on one incident are written.
+pub struct Desk<'a> {
+    /// The API server.
+    pub client: Client,
+    /// The incident.
+    pub incident: &'a Incident,
+    /// Who answers.
+    pub speaker: &'a Speaker,
+}
+
+impl Desk<'_> {
+    /// Takes the first free place among the answers to `asked`.
+    ///
+    /// # Errors
+    /// See [`Trouble`].
+    pub async fn answer(
+        &self,
+        asked: &ApprovalRequest,
+        answer: Answer,
+    ) -> Result<Recorded, Trouble> {
+        let places = 1..=asked.needed.max(1);
+        let mut found = Recorded::Before;
+        for place in places {
+            let name = asked.slot(&self.incident.id, place);
+            found = match self.write(&name, self.body(asked, answer)).await? {
+                Written::Made => return Ok(Recorded::Now),
+                Written::Taken(other) => self.compare(&other, answer),
+            };
+            // A no decides, and nobody answers twice; a yes leaves the next place to another person.
+            if !matches!(
+                &found,
+                Recorded::Taken {
+                    answer: Answer::Approve,
+                    ..
+                }
+            ) {
+                return Ok(found);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Puts the incident off. One snooze follows another: of two at the same moment the first one counts.
+    ///
+    /// # Errors
+    /// See [`Trouble`].
+    pub async fn snooze(&self, span: Duration) -> Result<Recorded, Trouble> {
+        let status = &self.incident.status;
+        let mut body = match &status.approval {
+            Some(asked) => self.body(asked, Answer::Snooze),
+            None => self.unasked(),
+        };
+        body.snooze_for = Some(Text::new(&format!("{}s", span.as_secs())));
+        let stem: String = self.incident.id.0.as_str().chars().take(30).collect();
+        let ticket = self.incident.ticket();
+        let ticket = ticket.as_str().get(..12).unwrap_or_default();
+        let since = status.snoozed_until.map_or(0, |until| until.as_second());
+        for n in 1..=SNOOZES {
+            let stem = stem.trim_end_matches(['-', '.']);
+            let name = Name::from(format!("{stem}-{ticket}-s{since}-{n}"));
+            match self.write(&name, body.clone()).await? {
+                Written::Made => return Ok(Recorded::Now),
+                Written::Taken(other) if did_not_count(&other) => {}
+                Written::Taken(other) => return Ok(self.compare(&other, Answer::Snooze)),
+            }
+        }
+        Err(Trouble::Refused(409))
+    }
+
+    fn body(&self, asked: &ApprovalRequest, answer: Answer) -> api::ApprovalBody {
+        api::ApprovalBody {
+            by: Some(Text::new(self.speaker.user.as_str())),
+            via: Some(self.via()),
+            ..api::ApprovalBody::answering(&self.incident.id, asked, answer)
+        }
+    }
+
+    /// A snooze answers no question, so what it says of one is not read.
+    fn unasked(&self) -> api::ApprovalBody {
+        api::ApprovalBody {
+            incident: self.incident.id.clone(),
+            answer: Answer::Snooze,
+            remedy: RemedyName::Restart,
+            uid: self.incident.spec.workload_uid.clone(),
+            generation: 0,
+            by: Some(Text::new(self.speaker.user.as_str())),
+            via: Some(self.via()),
+            snooze_for: None,
+        }
+    }
+
+    fn via(&self) -> Entrance {
+        Entrance::Slack {
+            user: self.speaker.user.clone(),
+            team: self.speaker.team.clone(),
+        }
+    }
+
+    fn compare(&self, other: &api::Approval, answer: Answer) -> Recorded {
+        let spec = &other.spec;
+        let same_person = match &spec.via {
+            Some(Entrance::Slack { user, .. }) => *user == self.speaker.user,
+            _ => false,
+        };
+        match (same_person, spec.answer == answer) {
+            (true, true) => Recorded::Before,
+            (true, false) => Recorded::Otherwise(spec.answer),
+            (false, _) => Recorded::Taken {
+                by: spec.by.clone().unwrap_or_default(),
+                answer: spec.answer,
+            },
+        }
+    }
+
+    /// Creates one object, or reads the one that bears its name.
+    async fn write(&self, name: &Name, body: api::ApprovalBody) -> Result<Written, Trouble> {
+        let namespace = &self.incident.spec.workload.namespace;
+        let api: Api<api::Approval> = Api::namespaced(self.client.clone(), namespace.as_str());
+        let wanted = api::Approval::new(name.as_str(), body);
+        let until = Instant::now() + PATIENCE;
+        let mut wait = RETRY;
+        // Whether an earlier try may have been written although nothing was heard of it.
+        let mut unsure = false;
+        loop {
+            let failed = match within(api.create(&PostParams::default(), &wanted)).await {
+                Ok(_) => return Ok(Written::Made),
+                Err(error) if is_taken(error.as_ref()) => {
+                    match within(api.get(name.as_str())).await {
+                        Ok(other) if unsure && other.spec == wanted.spec => {
+                            return Ok(Written::Made);
+                        }
+                        Ok(other) => return Ok(Written::Taken(Box::new(other))),
+                        Err(error) => error,
+                    }
+                }
+                Err(error) => {
+                    unsure = true;
+                    error
+                }
+            };
+            match failed.as_ref().and_then(code) {
+                Some(403) => return Err(Trouble::Forbidden(namespace.clone())),
+                // Gone between the two, busy, slow or away: again.
+                Some(404 | 408 | 429) | None => {}
+                Some(code) if code < 500 => return Err(Trouble::Refused(code)),
+                Some(_) => {}
+            }
+            if Instant::now() + wait > until {
+                return Err(Trouble::Unreachable);
+            }
+            sleep(wait).await;
+            wait = (wait * 2).min(RETRY * 10);
+        }
+    }
+}
+
+enum Written {
+    Made,
+    Taken(Box<api::Approval>),
+}
+
+fn is_taken(error: Option<&kube::Error>) -> bool {
+    error.and_then(code) == Some(409)
+}
+
+fn did_not_count(other: &api::Approval) -> bool {
+    other
+        .status
+        .as_ref()
+        .is_some_and(|status| status.result == Some(api::ApprovalResult::Refused))
+}
