@@ -22,13 +22,13 @@ use kube::Client;
 use podmender_policy::{bounds::Name, rules::Ground, workload::WorkloadRef};
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{
+    sync::{SetOnce, mpsc},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 
 /// How long a pass may still take after SIGTERM (faults.md, row 37).
@@ -200,7 +200,7 @@ async fn remember_and_work(
 ) {
     let remembered = stop.run_until_cancelled(remember(&granted, &ctx, &health));
     if remembered.await.is_some() {
-        health.started.store(true, Ordering::Relaxed);
+        let _ = health.started.set(());
         work(ctx, granted, stop).await;
     }
 }
@@ -337,7 +337,7 @@ async fn end_at_signal(stop: CancellationToken) {
 /// What the probes answer.
 #[derive(Default)]
 struct Health {
-    started: AtomicBool,
+    started: SetOnce<()>,
     said: std::sync::Mutex<Option<String>>,
     ctx: std::sync::OnceLock<std::sync::Weak<Context>>,
 }
@@ -356,15 +356,13 @@ impl Health {
 
     /// Waits until the agent knows what it knew.
     async fn remembered(&self) {
-        while !self.started.load(Ordering::Relaxed) {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        self.started.wait().await;
     }
 
     /// Every task is alive (a lost one ends the process), the state was read, every watch is fresh.
     fn readiness(&self) -> Readiness {
         let mut missing = Vec::new();
-        if !self.started.load(Ordering::Relaxed) {
+        if !self.started.initialized() {
             let said = self
                 .said
                 .lock()
