@@ -28,16 +28,26 @@ pub enum Fault {
     TooManyWebsockets,
     /// Open sockets fall silent: nothing is sent, read or answered, and nothing is closed.
     HalfOpen,
-    /// Each envelope is delivered a second time.
+    /// Each envelope is delivered a second time; over HTTP signed anew, as `X-Slack-Retry-Num: 1`.
     EnvelopeTwice,
     /// Each click is made twice, as by a nervous finger.
     ClickTwice,
     /// The same click comes again in an envelope of its own.
     NewEnvelopeSameClick,
+    /// Over HTTP: the signature is made with another secret.
+    BadSignature,
+    /// Over HTTP: rightly signed, 301 seconds ago.
+    StaleTimestamp,
+    /// Over HTTP: the same request comes again, byte by byte.
+    Replay,
+    /// Over HTTP: rightly signed, and no UTF-8.
+    WrongEncoding,
+    /// Over HTTP: rightly signed, and a byte longer than 1 MiB.
+    Oversize,
 }
 
 /// Every fault by an example of its name.
-pub const NAMES: [&str; 15] = [
+pub const NAMES: [&str; 20] = [
     "down",
     "slow:2000",
     "rate-limited:30",
@@ -53,6 +63,11 @@ pub const NAMES: [&str; 15] = [
     "envelope-twice",
     "click-twice",
     "new-envelope-same-click",
+    "bad-signature",
+    "stale-timestamp",
+    "replay",
+    "wrong-encoding",
+    "oversize",
 ];
 
 impl fmt::Display for Fault {
@@ -71,6 +86,11 @@ impl fmt::Display for Fault {
             Self::EnvelopeTwice => f.write_str("envelope-twice"),
             Self::ClickTwice => f.write_str("click-twice"),
             Self::NewEnvelopeSameClick => f.write_str("new-envelope-same-click"),
+            Self::BadSignature => f.write_str("bad-signature"),
+            Self::StaleTimestamp => f.write_str("stale-timestamp"),
+            Self::Replay => f.write_str("replay"),
+            Self::WrongEncoding => f.write_str("wrong-encoding"),
+            Self::Oversize => f.write_str("oversize"),
         }
     }
 }
@@ -94,6 +114,11 @@ impl FromStr for Fault {
             ("envelope-twice", "") => Self::EnvelopeTwice,
             ("click-twice", "") => Self::ClickTwice,
             ("new-envelope-same-click", "") => Self::NewEnvelopeSameClick,
+            ("bad-signature", "") => Self::BadSignature,
+            ("stale-timestamp", "") => Self::StaleTimestamp,
+            ("replay", "") => Self::Replay,
+            ("wrong-encoding", "") => Self::WrongEncoding,
+            ("oversize", "") => Self::Oversize,
             _ => anyhow::bail!("there is no fault {text}: {}", NAMES.join(", ")),
         })
     }

@@ -3,8 +3,8 @@ use serde_json::{Map, Value, json};
 
 use super::fault::Fault;
 use super::limits;
-use super::people::{BOT_USER, TEAM};
-use super::world::{Message, Notice, Version, View, World};
+use super::people::{APP, BOT_USER, TEAM};
+use super::world::{Call, Message, Notice, Version, View, World};
 
 /// A trigger opens a modal for so many seconds.
 const TRIGGER: f64 = 3.0;
@@ -85,7 +85,12 @@ pub fn call(
         ),
     };
     let outcome = body.get("error").and_then(Value::as_str).unwrap_or("ok");
-    world.calls.push((method.to_owned(), outcome.to_owned()));
+    world.calls.push(Call {
+        method: method.to_owned(),
+        outcome: outcome.to_owned(),
+        args: args.clone(),
+        answer: body.clone(),
+    });
     Reply {
         status,
         retry_after,
@@ -255,10 +260,10 @@ fn update(world: &mut World, args: &Map<String, Value>, now: f64) -> Answer {
     if message.user != BOT_USER {
         return Err(Refused::Code("cant_update_message"));
     }
-    let answer = json!({"channel": id, "ts": ts, "text": version.text});
     message.versions.push(version);
     message.metadata = metadata.or(message.metadata.take());
-    Ok(answer)
+    let wire = message.wire();
+    Ok(json!({"channel": id, "ts": ts, "text": wire["text"], "message": wire}))
 }
 
 fn ephemeral(world: &mut World, args: &Map<String, Value>, now: f64) -> Answer {
@@ -276,6 +281,7 @@ fn ephemeral(world: &mut World, args: &Map<String, Value>, now: f64) -> Answer {
         user,
         thread_ts,
         text: version.text,
+        blocks: version.blocks,
     });
     let ts = world.ts(now);
     Ok(json!({"message_ts": ts}))
@@ -292,7 +298,15 @@ fn open_view(world: &mut World, args: &Map<String, Value>, now: f64) -> Answer {
     limits::view(&view).map_err(|(code, what)| Refused::Wrong(code, what))?;
     let id = format!("V0{}", world.views.len());
     let mut answer = view.clone();
-    answer["id"] = json!(id);
+    for (field, value) in [
+        ("id", json!(id)),
+        ("team_id", json!(TEAM)),
+        ("app_id", json!(APP)),
+        ("hash", json!(format!("{now:.6}.stand-in"))),
+        ("state", json!({"values": {}})),
+    ] {
+        answer[field] = value;
+    }
     world.views.push(View { id, user, view });
     Ok(json!({"view": answer}))
 }
@@ -326,7 +340,7 @@ mod tests {
 
     use super::{Reply, Token, call};
     use crate::slack::fault::{Fault, NAMES};
-    use crate::slack::people::ON_CALL;
+    use crate::slack::people::{ON_CALL, user_id};
     use crate::slack::world::World;
 
     fn ask(world: &mut World, method: &str, args: Value, now: f64) -> Reply {
@@ -417,15 +431,21 @@ mod tests {
             json!({"usergroup": ON_CALL}),
             1.0,
         );
-        assert_eq!(members.body["users"], json!(["U0BEN"]));
+        assert_eq!(members.body["users"], json!([user_id("ben")]));
         assert_eq!(
-            ask(&mut world, "users.info", json!({"user": "U0GIL"}), 1.0).body["user"]["is_restricted"],
+            ask(
+                &mut world,
+                "users.info",
+                json!({"user": user_id("gil")}),
+                1.0
+            )
+            .body["user"]["is_restricted"],
             json!(true)
         );
         let view =
             json!({"type": "modal", "title": {"type": "plain_text", "text": "T"}, "blocks": []});
         for (at, expected) in [(1.0, "ok"), (9.0, "expired_trigger_id")] {
-            world.triggers.insert("t".into(), ("U0ADA".into(), 1.0));
+            world.triggers.insert("t".into(), (user_id("ada"), 1.0));
             let open = json!({"trigger_id": "t", "view": view.to_string()});
             assert_eq!(
                 code(&ask(&mut world, "views.open", open.clone(), at)),

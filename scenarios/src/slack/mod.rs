@@ -1,43 +1,40 @@
 //! A Slack to test against: it answers as Slack does, refuses what Slack refuses, and misbehaves on order.
 //!
 //! `cargo run -p scenarios -- slack` serves it by itself, with a page that shows the channel and whose buttons work.
+mod act;
+mod deliver;
 pub mod fault;
 pub mod limits;
 pub mod methods;
 pub mod payload;
 pub mod people;
+mod respond;
 mod serve;
+pub mod signed;
 pub mod world;
 
-use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use serde_json::{Value, json};
-use tokio::sync::{mpsc, watch};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
 
+use deliver::{Order, Sockets};
 use fault::Fault;
-use world::{Delivery, Message, Notice, Version, World};
-
-/// What a socket is told to do.
-enum Order {
-    Send(String),
-    Disconnect(String),
-    Silence,
-    Cut,
-}
+use signed::App;
+use world::World;
 
 /// The stand-in at work; it ends with the process.
 pub struct Slack(Arc<Inner>);
 
 impl Deref for Slack {
-    type Target = Inner;
+    type Target = Arc<Inner>;
 
-    fn deref(&self) -> &Inner {
+    fn deref(&self) -> &Arc<Inner> {
         &self.0
     }
 }
@@ -47,7 +44,11 @@ pub struct Inner {
     /// Where it listens.
     pub address: SocketAddr,
     world: Mutex<World>,
-    sockets: Mutex<BTreeMap<u64, mpsc::UnboundedSender<Order>>>,
+    sockets: Mutex<Sockets>,
+    /// Where the app listens, if not over a socket.
+    app: Mutex<Option<App>>,
+    post: reqwest::Client,
+    runtime: Handle,
     changed: watch::Sender<u64>,
     ids: AtomicU64,
 }
@@ -55,19 +56,28 @@ pub struct Inner {
 impl Slack {
     /// Listens there, with these channels; port 0 takes a free one.
     pub fn start(address: &str, channels: &[&str]) -> Result<Self> {
+        // Fails only if it was done before, which is just as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let listener =
             TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))?;
         listener.set_nonblocking(true)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         let inner = Arc::new(Inner {
             address: listener.local_addr()?,
             world: Mutex::new(World::new(channels)),
             sockets: Mutex::default(),
+            app: Mutex::default(),
+            // Slack itself gives up after three seconds. Apps under test speak plain HTTP.
+            post: reqwest::Client::builder()
+                .timeout(Duration::from_secs(3))
+                .tls_certs_only([])
+                .build()?,
+            runtime: runtime.handle().clone(),
             changed: watch::Sender::new(1),
             ids: AtomicU64::new(1),
         });
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
         let served = Arc::clone(&inner);
         std::thread::spawn(move || {
             runtime.block_on(async {
@@ -115,6 +125,39 @@ impl Inner {
         lock(&self.sockets).len()
     }
 
+    /// How many sockets were ever opened.
+    pub fn joined(&self) -> u64 {
+        lock(&self.sockets).joined()
+    }
+
+    /// Waits until something is so; `None` if it does not come true within this time.
+    pub fn wait<T>(&self, within: Duration, look: impl Fn(&World) -> Option<T>) -> Option<T> {
+        let deadline = Instant::now() + within;
+        loop {
+            if let Some(found) = look(&lock(&self.world)) {
+                return Some(found);
+            }
+            if Instant::now() > deadline {
+                return None;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// From now on clicks, commands and mentions are posted to the app, signed; `None`: they go over its sockets.
+    pub fn post_to(&self, app: Option<App>) {
+        *lock(&self.app) = app;
+    }
+
+    /// Another channel.
+    pub fn open_channel(&self, name: &str) {
+        self.change(|world, _| {
+            if world.channel(name).is_none() {
+                world.channels.push(world::Channel::new(name));
+            }
+        });
+    }
+
     fn change<T>(&self, work: impl FnOnce(&mut World, f64) -> T) -> T {
         let done = work(&mut lock(&self.world), now());
         self.changed.send_modify(|n| *n += 1);
@@ -134,20 +177,15 @@ impl Inner {
 
     /// Misbehaves from now on. What befalls open sockets happens once, now.
     pub fn order(&self, fault: Fault) {
-        let sockets = lock(&self.sockets);
-        for socket in sockets.values() {
-            // One that is gone needs no order.
-            let _ = match &fault {
-                Fault::Down => socket.send(Order::Cut),
-                Fault::Disconnect(reason) => socket.send(Order::Disconnect(reason.clone())),
-                Fault::HalfOpen => socket.send(Order::Silence),
-                _ => Ok(()),
-            };
+        match &fault {
+            Fault::Down => lock(&self.sockets).order(Order::Cut),
+            Fault::Disconnect(reason) => {
+                return lock(&self.sockets).order(Order::Disconnect(reason.clone()));
+            }
+            Fault::HalfOpen => return lock(&self.sockets).silence(),
+            _ => {}
         }
-        drop(sockets);
-        if !matches!(fault, Fault::Disconnect(_) | Fault::HalfOpen) {
-            self.change(|world, _| world.faults.push(fault));
-        }
+        self.change(|world, _| world.faults.push(fault));
     }
 
     /// Behaves again.
@@ -155,156 +193,8 @@ impl Inner {
         self.change(|world, _| world.faults.clear());
     }
 
-    /// A user deletes a message.
-    pub fn delete(&self, channel: &str, ts: &str) {
-        self.change(|world, _| {
-            let mut all = world.messages.iter_mut();
-            if let Some(message) = all.find(|m| m.channel == channel && m.ts == ts) {
-                message.deleted = true;
-            }
-        });
-    }
-
-    /// Somebody, by name or id, clicks a button of a message.
-    pub fn click(&self, who: &str, channel: &str, ts: &str, action: &str) -> Result<()> {
-        let payload = self.change(|world, now| {
-            let person = world.person(who).context("nobody of that name")?.clone();
-            let channel = world.channel(channel).context("no such channel")?.clone();
-            let trigger = self.id("trigger");
-            let at = world.ts(now);
-            let message = world.message(&channel.id, ts).context("no such message")?;
-            let payload = payload::click(&person, &channel, message, action, &trigger, &at)
-                .context("the message has no such button")?;
-            world.triggers.insert(trigger, (person.id, now));
-            anyhow::Ok(payload)
-        })?;
-        let times = if self.is(&Fault::ClickTwice) || self.is(&Fault::NewEnvelopeSameClick) {
-            2
-        } else {
-            1
-        };
-        for n in 0..times {
-            let mut payload = payload.clone();
-            if n > 0 && self.is(&Fault::ClickTwice) {
-                let at = self.change(|world, now| world.ts(now));
-                payload["actions"][0]["action_ts"] = json!(at);
-            }
-            self.deliver("interactive", who, &payload);
-        }
-        Ok(())
-    }
-
-    /// Somebody writes: a slash command if it begins with `/`, and a mention of the app if it has `@podmender` in it.
-    pub fn say(&self, who: &str, channel: &str, thread: Option<&str>, text: &str) -> Result<()> {
-        let (kind, payload) = self.change(|world, now| {
-            let person = world.person(who).context("nobody of that name")?.clone();
-            let channel = world.channel(channel).context("no such channel")?.clone();
-            if text.starts_with('/') {
-                let (command, rest) = text.split_once(' ').unwrap_or((text, ""));
-                let trigger = self.id("trigger");
-                let payload =
-                    payload::command(&person, &channel, command, rest, &trigger, &self.api());
-                world.triggers.insert(trigger, (person.id, now));
-                return anyhow::Ok(("slash_commands", payload));
-            }
-            let text = text.replace("@podmender", &format!("<@{}>", people::BOT_USER));
-            let is_mention = text.contains(people::BOT_USER);
-            let message = Message {
-                ts: world.ts(now),
-                channel: channel.id.clone(),
-                thread_ts: thread.map(str::to_owned),
-                user: person.id.clone(),
-                metadata: None,
-                deleted: false,
-                versions: vec![Version {
-                    at: now,
-                    text,
-                    blocks: Vec::new(),
-                }],
-            };
-            let payload = payload::mention(&person, &channel, &message, &self.id("Ev"), now);
-            world.messages.push(message);
-            Ok((if is_mention { "events_api" } else { "" }, payload))
-        })?;
-        if !kind.is_empty() {
-            self.deliver(kind, who, &payload);
-        }
-        Ok(())
-    }
-
     fn id(&self, prefix: &str) -> String {
         format!("{prefix}-{}", self.ids.fetch_add(1, Ordering::Relaxed))
-    }
-
-    /// Sends an envelope to one of the sockets, in turn.
-    fn deliver(&self, kind: &str, who: &str, payload: &Value) {
-        let id = self.id("envelope");
-        let text = payload::envelope(kind, &id, payload).to_string();
-        let twice = self.is(&Fault::EnvelopeTwice);
-        self.change(|world, now| {
-            let user = world.person(who).map(|p| p.id.clone()).unwrap_or_default();
-            let channel = payload.pointer("/channel/id").or(payload.get("channel_id"));
-            let channel = channel
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned();
-            world.deliveries.push(Delivery {
-                id,
-                kind: kind.to_owned(),
-                user,
-                channel,
-                at: now,
-                acknowledged: None,
-            });
-        });
-        let sockets = lock(&self.sockets);
-        let turn = self.ids.fetch_add(1, Ordering::Relaxed) as usize;
-        let next = sockets.values().nth(turn % sockets.len().max(1));
-        if let Some(socket) = next {
-            for _ in 0..if twice { 2 } else { 1 } {
-                // A socket that closes just now leaves the envelope unacknowledged.
-                let _ = socket.send(Order::Send(text.clone()));
-            }
-        }
-    }
-
-    fn join(&self, socket: mpsc::UnboundedSender<Order>) -> (u64, usize) {
-        let id = self.ids.fetch_add(1, Ordering::Relaxed);
-        let mut sockets = lock(&self.sockets);
-        sockets.insert(id, socket);
-        (id, sockets.len())
-    }
-
-    fn leave(&self, id: u64) {
-        lock(&self.sockets).remove(&id);
-    }
-
-    /// An acknowledgement; a text in it is shown to the person alone.
-    fn acknowledged(&self, frame: &str) {
-        let Ok(frame) = serde_json::from_str::<Value>(frame) else {
-            return;
-        };
-        self.change(|world, now| {
-            let id = frame.get("envelope_id").and_then(Value::as_str);
-            let Some(delivery) = world
-                .deliveries
-                .iter_mut()
-                .find(|d| Some(d.id.as_str()) == id)
-            else {
-                return;
-            };
-            delivery.acknowledged.get_or_insert(now - delivery.at);
-            if let Some(text) = frame.pointer("/payload/text").and_then(Value::as_str) {
-                let (channel, user) = (delivery.channel.clone(), delivery.user.clone());
-                world.notices.push(Notice {
-                    at: now,
-                    channel,
-                    user,
-                    thread_ts: None,
-                    text: text.to_owned(),
-                });
-            }
-        });
     }
 }
 
@@ -358,7 +248,7 @@ mod tests {
         slack.click("ada", "ops", ts, "yes").unwrap();
         let (first, again) = (next(&mut socket).await, next(&mut socket).await);
         assert_eq!(first["payload"]["actions"][0]["value"], "t");
-        assert_eq!(first["payload"]["user"]["id"], "U0ADA");
+        assert_eq!(first["payload"]["user"]["id"], "U0ADA0000");
         assert_eq!(first, again);
         let ack = json!({"envelope_id": first["envelope_id"], "payload": {"text": "noted"}});
         socket
@@ -373,7 +263,7 @@ mod tests {
                 .world()
                 .notices
                 .iter()
-                .any(|n| n.text == "noted" && n.user == "U0ADA")
+                .any(|n| n.text == "noted" && n.user == "U0ADA0000")
         });
         tokio::time::timeout(std::time::Duration::from_secs(5), noted)
             .await

@@ -1,11 +1,8 @@
 //! What Slack sends to an app: envelopes of clicks, commands and mentions, in the shapes of its documentation.
 use serde_json::{Value, json};
 
-use super::people::{BOT_USER, Person, TEAM};
+use super::people::{APP, BOT_USER, Person, TEAM};
 use super::world::{Channel, Message};
-
-/// The app's id.
-const APP: &str = "A0PODMENDER";
 
 /// The first frame of a socket.
 pub fn hello(connections: usize) -> Value {
@@ -58,19 +55,11 @@ pub fn click(
 }
 
 /// A slash command.
-pub fn command(
-    who: &Person,
-    channel: &Channel,
-    command: &str,
-    text: &str,
-    trigger: &str,
-    base: &str,
-) -> Value {
+pub fn command(who: &Person, channel: &Channel, command: &str, text: &str, trigger: &str) -> Value {
     json!({
         "token": "verification", "team_id": who.team, "team_domain": "shop", "channel_id": channel.id,
         "channel_name": channel.name, "user_id": who.id, "user_name": who.name, "command": command, "text": text,
         "api_app_id": APP, "is_enterprise_install": "false", "trigger_id": trigger,
-        "response_url": format!("{base}response/{trigger}"),
     })
 }
 
@@ -134,15 +123,9 @@ mod tests {
         assert_eq!(got.actions.unwrap()[0].value.as_deref(), Some("ticket"));
         let shown = got.message.unwrap().content.blocks.unwrap();
         assert!(matches!(shown.as_slice(), [SlackBlock::Actions(_)]));
-        let got: SlackCommandEvent = serde_json::from_value(command(
-            &ada,
-            &ops,
-            "/podmender",
-            "status",
-            "t",
-            "http://x/",
-        ))
-        .unwrap();
+        let mut typed = command(&ada, &ops, "/podmender", "status", "t");
+        typed["response_url"] = json!("http://x/");
+        let got: SlackCommandEvent = serde_json::from_value(typed).unwrap();
         assert_eq!(got.text.as_deref(), Some("status"));
         let mentioned = mention(&ada, &ops, &message, "Ev1", 1.0);
         let SlackPushEvent::EventCallback(got) = serde_json::from_value(mentioned).unwrap() else {

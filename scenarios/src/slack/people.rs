@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 pub const TEAM: &str = "T0SHOP";
 /// Another company's workspace, connected by a shared channel.
 pub const OTHER_TEAM: &str = "T0OTHER";
+/// The app's id.
+pub const APP: &str = "A0PODMENDER";
 /// The app's own bot user.
 pub const BOT_USER: &str = "U0PODMENDER";
 /// The user group of those on call.
@@ -45,14 +47,13 @@ pub struct Person {
 impl Person {
     /// An account of that name in its own workspace.
     pub fn new(name: &str, kind: Kind, groups: &[&str]) -> Self {
-        let upper: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
         let team = if kind == Kind::External {
             OTHER_TEAM
         } else {
             TEAM
         };
         Self {
-            id: format!("U0{}", upper.to_ascii_uppercase()),
+            id: user_id(name),
             name: name.to_owned(),
             team: team.to_owned(),
             kind,
@@ -74,6 +75,12 @@ impl Person {
     pub fn brief(&self) -> Value {
         json!({"id": self.id, "username": self.name, "name": self.name, "team_id": self.team})
     }
+}
+
+/// The id of the account of that name, in the form of Slack's.
+pub fn user_id(name: &str) -> String {
+    let letters: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+    format!("U0{:0<7}", letters.to_ascii_uppercase())
 }
 
 /// The usual cast: two approvers, one of them on call, a colleague who is none, a guest, somebody from elsewhere, a program.

@@ -16,9 +16,12 @@ use serde_json::{Map, Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
+use super::deliver::Order;
 use super::fault::Fault;
 use super::methods::{self, Token};
-use super::{Inner, Order, payload};
+use super::respond::respond;
+use super::signed::App;
+use super::{Inner, payload};
 
 /// The page, whole.
 const PAGE: &str = include_str!("page.html");
@@ -30,11 +33,14 @@ pub(super) fn router(inner: Arc<Inner>) -> Router {
     Router::new()
         .route("/", get(|| async { Html(PAGE) }))
         .route("/api/{method}", any(api))
+        .route("/api/response/{id}", post(response))
         .route("/socket", get(socket))
         .route("/ui/state", get(state))
         .route("/ui/click", post(click))
         .route("/ui/say", post(say))
         .route("/ui/fault", post(fault))
+        .route("/ui/app", post(app))
+        .route("/ui/delete", post(delete))
         .with_state(inner)
 }
 
@@ -98,6 +104,22 @@ async fn api(
             .insert(header::RETRY_AFTER, seconds.into());
     }
     response
+}
+
+/// An answer by `response_url`.
+async fn response(
+    State(inner): State<Arc<Inner>>,
+    Path(id): Path<String>,
+    Json(body): Json<Value>,
+) -> Response {
+    match inner.change(|world, now| respond(world, &id, &body, now)) {
+        Ok(()) => "ok".into_response(),
+        Err(code) => (
+            StatusCode::NOT_FOUND,
+            Json(json!({"ok": false, "error": code})),
+        )
+            .into_response(),
+    }
 }
 
 fn bearer(headers: &HeaderMap) -> Option<String> {
@@ -195,7 +217,11 @@ struct Click {
 }
 
 async fn click(State(inner): State<Arc<Inner>>, Json(c): Json<Click>) -> Response {
-    told(inner.click(&c.person, &c.channel, &c.ts, &c.action))
+    told(
+        inner
+            .click(&c.person, &c.channel, &c.ts, &c.action)
+            .map(drop),
+    )
 }
 
 #[derive(Deserialize)]
@@ -216,6 +242,33 @@ async fn fault(State(inner): State<Arc<Inner>>, name: String) -> Response {
         return StatusCode::NO_CONTENT.into_response();
     }
     told(name.parse().map(|fault| inner.order(fault)))
+}
+
+/// Where the app listens; an empty address means its sockets.
+#[derive(Deserialize)]
+struct Listens {
+    base: String,
+    #[serde(default)]
+    secret: String,
+}
+
+async fn app(State(inner): State<Arc<Inner>>, Json(a): Json<Listens>) -> StatusCode {
+    inner.post_to((!a.base.is_empty()).then_some(App {
+        base: a.base,
+        secret: a.secret,
+    }));
+    StatusCode::NO_CONTENT
+}
+
+#[derive(Deserialize)]
+struct Which {
+    channel: String,
+    ts: String,
+}
+
+async fn delete(State(inner): State<Arc<Inner>>, Json(m): Json<Which>) -> StatusCode {
+    inner.delete(&m.channel, &m.ts);
+    StatusCode::NO_CONTENT
 }
 
 fn told(result: anyhow::Result<()>) -> Response {

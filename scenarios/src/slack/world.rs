@@ -2,10 +2,11 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::fault::Fault;
 use super::people::{self, Person};
+use super::respond::Place;
 
 /// A channel.
 #[derive(Debug, Clone, Serialize)]
@@ -14,6 +15,16 @@ pub struct Channel {
     pub id: String,
     /// Its name, without `#`.
     pub name: String,
+}
+
+impl Channel {
+    /// The channel of that name.
+    pub fn new(name: &str) -> Self {
+        Self {
+            id: channel_id(name),
+            name: name.to_owned(),
+        }
+    }
 }
 
 /// What a message said from some time on.
@@ -50,6 +61,40 @@ impl Message {
     /// What it says now.
     pub fn blocks(&self) -> &[Value] {
         self.versions.last().map_or(&[], |v| &v.blocks)
+    }
+
+    /// All that it says now to a person who reads it; members by their id.
+    pub fn words(&self) -> String {
+        let mut words = String::new();
+        for block in self.blocks() {
+            collect(block, &mut words);
+        }
+        words
+    }
+
+    /// Whether it has that button now.
+    pub fn has(&self, action: &str) -> bool {
+        !self.value(action).is_empty()
+    }
+
+    /// What that button carries now; empty if it has none of that name.
+    pub fn value(&self, action: &str) -> &str {
+        let elements = self
+            .blocks()
+            .iter()
+            .filter_map(|b| b["elements"].as_array());
+        let mut buttons = elements.flatten();
+        let found = buttons.find(|b| b["action_id"] == action);
+        found.and_then(|b| b["value"].as_str()).unwrap_or_default()
+    }
+
+    /// As somebody sees it who has not seen its newer versions: the newest that has that button.
+    pub(super) fn earlier(&self, action: &str) -> Self {
+        let mut seen = self.clone();
+        while seen.versions.len() > 1 && !seen.has(action) {
+            seen.versions.pop();
+        }
+        seen
     }
 
     /// As Slack gives it in an interaction or a history.
@@ -90,6 +135,8 @@ pub struct Notice {
     pub thread_ts: Option<String>,
     /// What it says.
     pub text: String,
+    /// The same in blocks, if it has any.
+    pub blocks: Vec<Value>,
 }
 
 /// A modal that was opened for a person.
@@ -103,13 +150,13 @@ pub struct View {
     pub view: Value,
 }
 
-/// An envelope that was sent to the app.
+/// Something that was sent to the app: in an envelope, or as a signed request.
 #[derive(Debug, Clone, Serialize)]
 pub struct Delivery {
     /// The envelope's id.
     pub id: String,
     /// `interactive`, `slash_commands` or `events_api`.
-    pub kind: String,
+    pub kind: &'static str,
     /// Who caused it.
     pub user: String,
     /// Where, if the payload says so.
@@ -118,6 +165,26 @@ pub struct Delivery {
     pub at: f64,
     /// After how many seconds it was acknowledged.
     pub acknowledged: Option<f64>,
+    /// The HTTP statuses that it was answered with, in order; 0 where there was no answer.
+    pub answers: Vec<u16>,
+    /// What happened.
+    #[serde(skip)]
+    pub payload: Value,
+}
+
+/// A call of the Web API.
+#[derive(Debug, Clone, Serialize)]
+pub struct Call {
+    /// The method.
+    pub method: String,
+    /// `ok` or Slack's code.
+    pub outcome: String,
+    /// What was asked.
+    #[serde(skip)]
+    pub args: Map<String, Value>,
+    /// What was answered.
+    #[serde(skip)]
+    pub answer: Value,
 }
 
 /// The workspace.
@@ -135,13 +202,16 @@ pub struct World {
     pub views: Vec<View>,
     /// What was sent to the app, oldest first.
     pub deliveries: Vec<Delivery>,
-    /// Answered calls: method and `ok` or Slack's code.
-    pub calls: Vec<(String, String)>,
+    /// Answered calls, oldest first.
+    pub calls: Vec<Call>,
     /// How it misbehaves now.
     pub faults: Vec<Fault>,
     /// Trigger id -> who clicked and when; used up by one `views.open`.
     #[serde(skip)]
     pub(super) triggers: BTreeMap<String, (String, f64)>,
+    /// Id of a `response_url` -> what it answers to.
+    #[serde(skip)]
+    pub(super) places: BTreeMap<String, Place>,
     /// Method and channel -> messages that may still go out, and as of when.
     #[serde(skip)]
     pub(super) buckets: BTreeMap<(String, String), (f64, f64)>,
@@ -152,10 +222,7 @@ pub struct World {
 impl World {
     /// A workspace with the usual cast and these channels.
     pub fn new(channels: &[&str]) -> Self {
-        let channels = channels.iter().map(|name| Channel {
-            id: channel_id(name),
-            name: (*name).to_owned(),
-        });
+        let channels = channels.iter().map(|name| Channel::new(name));
         Self {
             people: people::cast(),
             channels: channels.collect(),
@@ -209,6 +276,29 @@ impl World {
         }
         *left -= 1.0;
         Ok(())
+    }
+}
+
+/// The texts in a block, one after the other.
+fn collect(block: &Value, into: &mut String) {
+    match block {
+        Value::Object(fields) => {
+            for name in ["text", "user_id", "fallback"] {
+                if let Some(Value::String(text)) = fields.get(name) {
+                    into.push_str(text);
+                }
+            }
+            for (name, field) in fields {
+                if !field.is_string() && name != "style" {
+                    collect(field, into);
+                }
+            }
+            if fields.contains_key("type") {
+                into.push(' ');
+            }
+        }
+        Value::Array(all) => all.iter().for_each(|one| collect(one, into)),
+        _ => {}
     }
 }
 
