@@ -1,6 +1,6 @@
 //! What every stage needs: clients, clock, world, store. Passed by reference; holds no decision.
 
-use crate::{metrics::Metrics, queue::Queue, store::Store, watch::Worlds};
+use crate::{metrics::Metrics, queue::Queue, request::Requests, store::Store, watch::Worlds};
 use jiff::{SignedDuration, Timestamp};
 use kube::{Client, Config};
 use podmender_policy::bounds::Name;
@@ -24,6 +24,8 @@ pub struct Context {
     pub store: Store,
     /// What is to be looked at, and when.
     pub queue: Queue,
+    /// What people ask for besides answers.
+    pub requests: Requests,
     /// Counters for people who watch the watcher.
     pub metrics: Arc<Metrics>,
     /// What leaves the reconciler without holding it up.

@@ -20,6 +20,7 @@ pub mod publish;
 pub mod queue;
 pub mod reconcile;
 pub mod record;
+pub mod request;
 pub mod run;
 pub mod slack;
 pub mod store;

@@ -233,6 +233,8 @@ fn adopt(mut ledger: Ledger, version: String, lost: bool, incidents: Vec<Found>,
             seq: last.seq,
             hash: last.hash.clone(),
         };
+        let incidents = state.incidents.values().map(|s| &s.incident);
+        incidents.for_each(|incident| ledger.recall_pause(incident, now));
     }
     state.head = tip(&ledger.head, &records);
     state.ledger_dirty = lost || state.head != ledger.head;

@@ -172,11 +172,13 @@ fn put_in_force(known: &BTreeMap<Key, Known>, watches: &Watches, ctx: &Context) 
         ctx.alerts
             .set_alerting(&policy.key(), policy.alerting.clone());
     }
-    let open: Vec<_> = {
-        let mut state = ctx.store.lock();
-        state.policies = policies;
-        state.incidents.keys().cloned().collect()
-    };
+    ctx.store.lock().policies = policies;
+    look_at_everything(ctx);
+}
+
+/// Wakes every workload that fails or has an incident: what may be done has changed.
+pub(crate) fn look_at_everything(ctx: &Context) {
+    let open: Vec<_> = ctx.store.lock().incidents.keys().cloned().collect();
     let suspects = ctx.world.lock().suspects();
     for workload in suspects.into_iter().chain(open) {
         ctx.queue.wake(workload);
@@ -187,7 +189,10 @@ fn put_in_force(known: &BTreeMap<Key, Known>, watches: &Watches, ctx: &Context) 
 async fn report(key: &Key, known: &mut Known, ctx: &Context) {
     let status = status_of(key, known, ctx);
     let storm = known.policy.as_ref().is_some_and(|p| is_storming(p, ctx));
-    let paused = known.policy.as_ref().is_some_and(|p| p.paused);
+    let paused = known
+        .policy
+        .as_ref()
+        .is_some_and(|p| p.paused || ctx.store.lock().ledger.pause_of(p).is_some());
     ctx.metrics
         .policy(&format!("{}/{}", key.0, key.1), known.valid, paused, storm);
     if known.written.as_ref() == Some(&status) {
@@ -265,6 +270,11 @@ fn status_of(key: &Key, known: &Known, ctx: &Context) -> AgentPolicyStatus {
         .count();
     let before = known.written.as_ref().map_or(&[][..], |w| &w.conditions);
     let now = ctx.clock.now();
+    let pause = {
+        let state = ctx.store.lock();
+        let policy = known.policy.as_ref();
+        policy.and_then(|p| state.ledger.pause_of(p).cloned())
+    };
     let ready = match (known.valid, namespaces.is_empty()) {
         (false, _) => ("False", "Invalid", known.problems.join("; ")),
         (true, true) => (
@@ -273,7 +283,17 @@ fn status_of(key: &Key, known: &Known, ctx: &Context) -> AgentPolicyStatus {
             "spec.scope.namespaces names no namespace that was granted: nothing is watched."
                 .to_owned(),
         ),
-        (true, false) => ("True", "InForce", "The policy is in force.".to_owned()),
+        (true, false) => match pause {
+            None => ("True", "InForce", "The policy is in force.".to_owned()),
+            Some(pause) => (
+                "True",
+                "PausedByPerson",
+                format!(
+                    "Paused from chat by {} at {}: nothing is done under it.",
+                    pause.by, pause.at
+                ),
+            ),
+        },
     };
     let trouble = match degraded.is_empty() {
         true => (

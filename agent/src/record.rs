@@ -16,7 +16,7 @@ use kube::{
     api::{ListParams, ObjectMeta, Patch, PatchParams, PostParams},
 };
 use podmender_policy::{
-    audit::Fact,
+    audit::{AuditRecord, Chain, Fact},
     incident::Incident,
     ledger::{Ledger, Spend},
     plan::{Plan, conclude},
@@ -120,17 +120,25 @@ pub async fn flush(now: Timestamp, ctx: &Context) -> Result<(), Error> {
     replace_ledger(current_ledger(now, ctx), ctx).await
 }
 
-/// The ledger as it should stand. Its head never runs ahead of the records that are written.
+/// The ledger as it should stand, with the records that belong to no incident: those are written with their head, in one
+/// write. Its head never runs ahead of the records that are written.
 fn current_ledger(now: Timestamp, ctx: &Context) -> Ledger {
     let state = ctx.store.lock();
     let mut ledger = state.ledger.clone();
-    ledger.head = state.head.clone();
+    let mut chain = Chain {
+        head: state.head.clone(),
+    };
+    for (at, fact) in &state.unwritten {
+        ledger.keep(chain.append(*at, None, fact.clone()));
+    }
+    ledger.head = chain.head;
     ledger.prune(now);
     ledger
 }
 
 async fn replace_ledger(ledger: Ledger, ctx: &Context) -> Result<(), Error> {
     let version = ctx.store.lock().ledger_version.clone();
+    let before = ctx.store.lock().head.seq;
     let api = Api::<api::Ledger>::namespaced(ctx.client.clone(), ctx.own_namespace.as_str());
     let object = api::Ledger {
         metadata: ObjectMeta {
@@ -142,10 +150,14 @@ async fn replace_ledger(ledger: Ledger, ctx: &Context) -> Result<(), Error> {
     };
     match within(api.replace(LEDGER, &PostParams::default(), &object)).await {
         Ok(written) => {
+            let new = ledger.records.iter().filter(|r| r.seq > before);
+            new.for_each(|record| log(record, None));
             let mut state = ctx.store.lock();
+            state.head = ledger.head.clone();
             state.ledger = ledger;
             state.ledger_version = written.metadata.resource_version.unwrap_or_default();
             state.ledger_dirty = false;
+            state.unwritten.clear();
             Ok(())
         }
         Err(error) => {
@@ -184,6 +196,17 @@ async fn reload_ledger(ctx: &Context) -> Result<(), Error> {
             ledger.storms.push(storm);
         }
     }
+    // The write may have been applied although its answer was lost: then its records are in there, and its head counts.
+    state.unwritten.retain(|(at, fact)| {
+        let is_in = |r: &AuditRecord| r.at == *at && r.fact == *fact;
+        !ledger.records.iter().any(is_in)
+    });
+    for (at, fact) in &state.unwritten {
+        ledger.take(fact, *at);
+    }
+    if ledger.head.seq > state.head.seq {
+        state.head = ledger.head.clone();
+    }
     state.ledger = ledger;
     state.ledger_dirty = true;
     Ok(())
@@ -220,7 +243,10 @@ async fn write(
     };
     match patch_status(&draft.incident, version, ctx).await {
         Ok(version) => {
-            log(&draft);
+            draft
+                .records
+                .iter()
+                .for_each(|r| log(r, Some(&draft.incident)));
             let mut state = ctx.store.lock();
             state.settle_ledger(&draft.incident, now);
             state.commit(draft, version);
@@ -307,7 +333,10 @@ async fn recover(
     let version = found.metadata.resource_version.clone().unwrap_or_default();
     match found.status {
         Some(status) if status == draft.incident.status => {
-            log(&draft);
+            draft
+                .records
+                .iter()
+                .for_each(|r| log(r, Some(&draft.incident)));
             ctx.store.lock().commit(draft, version);
             Ok(())
         }
@@ -352,16 +381,15 @@ fn conflict_or(error: Option<kube::Error>, workload: WorkloadRef) -> Error {
 }
 
 /// The audit's second home: one line of JSON per record on stdout, where a log shipper takes it.
-fn log(draft: &Draft) {
-    for record in &draft.records {
-        match serde_json::to_string(record) {
-            Ok(json) => {
-                tracing::info!(target: "podmender::audit", namespace = %draft.incident.spec.workload.namespace,
-                workload = %draft.incident.spec.workload.name, incident_id = %record.incident, record = json, "audit")
-            }
-            Err(error) => {
-                tracing::error!(%error, seq = record.seq, "an audit record could not be printed")
-            }
+fn log(record: &AuditRecord, incident: Option<&Incident>) {
+    let workload = incident.map(|i| &i.spec.workload);
+    match serde_json::to_string(record) {
+        Ok(json) => {
+            tracing::info!(target: "podmender::audit", namespace = workload.map(|w| w.namespace.as_str()),
+            workload = workload.map(|w| w.name.as_str()), incident_id = incident.map(|i| i.id.0.as_str()), record = json, "audit")
+        }
+        Err(error) => {
+            tracing::error!(%error, seq = record.seq, "an audit record could not be printed")
         }
     }
 }

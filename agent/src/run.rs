@@ -11,7 +11,8 @@ use crate::{
     policies, publish,
     queue::{Queue, Turn},
     reconcile::reconcile,
-    record,
+    record, request,
+    request::Requests,
     slack::{self, apis::Apis, intake::Intake},
     store::Store,
     upkeep,
@@ -76,6 +77,7 @@ pub async fn run(config: kube::Config, args: RunArgs) -> anyhow::Result<u8> {
         world: world.clone(),
         store: Store::default(),
         queue: Queue::default(),
+        requests: Requests::default(),
         metrics,
         outlets: Outlets { events, logs },
         alerts,
@@ -222,6 +224,7 @@ async fn work(ctx: Arc<Context>, granted: BTreeSet<Name>, stop: CancellationToke
                 }
             }
             _ = forget.tick() => upkeep::forget(&granted, ctx.clock.now(), &ctx).await,
+            asked = ctx.requests.next() => request::apply(asked, &ctx).await,
             turn = ctx.queue.next() => pass(&turn, &ctx, &mut failures).await,
         }
     }

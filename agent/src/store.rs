@@ -40,6 +40,8 @@ pub struct State {
     pub ledger_version: String,
     /// Whether `ledger` has news that were not written yet (outcomes, verdicts, head: all of it is in the incidents too).
     pub ledger_dirty: bool,
+    /// What belongs to no incident and is not in the stored ledger yet; it counts in `ledger` already.
+    pub unwritten: Vec<(Timestamp, Fact)>,
     /// The newest audit record that is written.
     pub head: Head,
     /// Unused approvals, by incident.

@@ -1,7 +1,7 @@
 //! The audit: one enum of every fact worth keeping, chained by hash so that an edit, a drop or a reorder shows.
 //!
-//! Records live in the timelines of incidents, in any order; the ledger holds the newest (head) and where to start
-//! (anchor). A chain shows that something was changed, not who did it; whoever may write incidents and the ledger could
+//! Records live in the timelines of incidents, in any order, and those of no incident in the ledger, which also holds the
+//! newest (head) and where to start (anchor). A chain shows that something was changed, not who did it; whoever may write incidents and the ledger could
 //! write a whole new chain, so `audit verify` prints the head, to be compared with one that was noted elsewhere
 //! (Crosby and Wallach 2009).
 
@@ -100,6 +100,20 @@ pub enum Fact {
     Resolved {
         reason: Reason,
     },
+    /// A person paused a policy from chat. Of no incident; kept in the ledger.
+    Paused {
+        policy: Name,
+        by: Text<256>,
+        #[serde(default, skip_serializing_if = "Entrance::is_kubernetes")]
+        via: Entrance,
+    },
+    /// A person ended that pause.
+    Resumed {
+        policy: Name,
+        by: Text<256>,
+        #[serde(default, skip_serializing_if = "Entrance::is_kubernetes")]
+        via: Entrance,
+    },
     /// Written by another version of the agent, in words that this one does not know: kept exactly as it is stored, so
     /// that the chain stays verifiable in both directions.
     #[serde(skip)]
@@ -142,8 +156,9 @@ pub struct AuditRecord {
     pub seq: u64,
     /// When, by the API server's clock.
     pub at: Timestamp,
-    /// Of which incident.
-    pub incident: IncidentId,
+    /// Of which incident. Absent: of none; such records are kept in the ledger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<IncidentId>,
     /// What happened.
     pub fact: Fact,
     /// The hash of the record before it.
@@ -171,11 +186,16 @@ pub struct Chain {
 
 impl Chain {
     /// Adds a fact behind the newest record. Nothing is stored by this.
-    pub fn append(&mut self, at: Timestamp, incident: IncidentId, fact: Fact) -> AuditRecord {
+    pub fn append(
+        &mut self,
+        at: Timestamp,
+        incident: impl Into<Option<IncidentId>>,
+        fact: Fact,
+    ) -> AuditRecord {
         let mut record = AuditRecord {
             seq: self.head.seq.saturating_add(1),
             at,
-            incident,
+            incident: incident.into(),
             fact,
             prev: self.head.hash.clone(),
             hash: Hash::default(),

@@ -1,8 +1,10 @@
 //! The ledger: past remediations inside the longest window; budget, cooldown and back-off arithmetic.
 
 use crate::{
-    audit::Head,
+    approval::Entrance,
+    audit::{AuditRecord, Fact, Head},
     bounds::{Name, Text},
+    decide::Reason,
     incident::{Incident, IncidentId},
     observation::StormSeen,
     remedy::{Act, ActionId, Outcome},
@@ -23,6 +25,10 @@ pub const MAX_PER_DAY: usize = 6;
 pub const MAX_COOLDOWN: Duration = Duration::from_secs(3600);
 /// Remedies under way at once over all namespaces (A3).
 pub const MAX_CONCURRENT: usize = 5;
+/// So many policies can be paused from chat at once.
+pub const MAX_PAUSES: usize = 256;
+/// So many audit records that belong to no incident are kept.
+pub const MAX_RECORDS: usize = 64;
 /// An act whose verdict never came (its incident was deleted) stops counting as under way after this long.
 const FORGOTTEN: Duration = Duration::from_secs(3600);
 
@@ -65,6 +71,10 @@ pub struct Ledger {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256))]
     pub pauses: Vec<Pause>,
+    /// The audit records that belong to no incident, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub records: Vec<AuditRecord>,
 }
 
 /// The kill switch of one policy, thrown from chat.
@@ -245,11 +255,53 @@ impl Ledger {
         }
     }
 
+    /// Of a ledger that was lost: what `incident` says it was held by is held again (fail closed).
+    pub fn recall_pause(&mut self, incident: &Incident, now: Timestamp) {
+        if incident.is_open() && incident.status.reason == Reason::PausedByPerson {
+            let fact = Fact::Paused {
+                policy: incident.spec.policy.clone(),
+                by: "somebody, before the ledger was lost".into(),
+                via: Entrance::Kubernetes,
+            };
+            self.take(&fact, now);
+        }
+    }
+
     /// Drops what counts for nothing any more.
     pub fn prune(&mut self, now: Timestamp) {
         self.spent.retain(|s| !lasted(s.at, now, LONGEST_WINDOW));
         self.spent
             .sort_by(|a, b| a.at.cmp(&b.at).then_with(|| a.act.id.cmp(&b.act.id)));
+    }
+
+    /// Takes over what a record says that belongs to no incident: a pause, or its end.
+    pub fn take(&mut self, fact: &Fact, at: Timestamp) {
+        match fact {
+            Fact::Paused { policy, by, .. } if !self.pauses.iter().any(|p| p.policy == *policy) => {
+                self.pauses.push(Pause {
+                    policy: policy.clone(),
+                    by: by.clone(),
+                    at,
+                });
+            }
+            Fact::Resumed { policy, .. } => self.pauses.retain(|p| p.policy != *policy),
+            _ => {}
+        }
+    }
+
+    /// Keeps a record that belongs to no incident. The oldest goes when there are [`MAX_RECORDS`]; verification then
+    /// starts behind it.
+    pub fn keep(&mut self, record: AuditRecord) {
+        self.records.push(record);
+        while self.records.len() > MAX_RECORDS {
+            let gone = self.records.remove(0);
+            if gone.seq > self.anchor.seq {
+                self.anchor = Head {
+                    seq: gone.seq,
+                    hash: gone.hash,
+                };
+            }
+        }
     }
 
     /// The pause that holds `policy`, if a person paused it or one of those that it was merged from.

@@ -21,6 +21,7 @@ pub mod plan;
 pub mod reason;
 pub mod redact;
 pub mod remedy;
+pub mod request;
 pub mod rules;
 pub mod verify;
 pub mod workload;

@@ -28,7 +28,7 @@ fn record(incident: &Incident, fact: Fact) -> AuditRecord {
     AuditRecord {
         seq: 1,
         at: sample::now(),
-        incident: incident.id.clone(),
+        incident: Some(incident.id.clone()),
         fact,
         prev: "".into(),
         hash: "".into(),

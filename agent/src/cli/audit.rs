@@ -94,6 +94,8 @@ async fn from_cluster(cluster: &Cluster, own: &str) -> anyhow::Result<Chain> {
         .filter_map(|i| i.status)
         .flat_map(|s| s.timeline);
     let ledger = ledger.spec.0;
+    // What belongs to no incident is in the ledger itself.
+    let records = records.chain(ledger.records);
     Ok((records.collect(), ledger.anchor, ledger.head))
 }
 

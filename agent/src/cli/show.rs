@@ -153,6 +153,8 @@ pub(crate) fn fact(fact: &Fact) -> String {
         Fact::Reopened => "failing again".to_owned(),
         Fact::Escalated { reason } => format!("left to a person: {}", reason.explain()),
         Fact::Resolved { reason } => format!("well again: {}", reason.explain()),
+        Fact::Paused { policy, by, .. } => format!("{by} paused policy {policy}"),
+        Fact::Resumed { policy, by, .. } => format!("{by} ended the pause of policy {policy}"),
         Fact::Foreign(stored) => format!("written by another version: {stored}"),
     }
 }
@@ -170,7 +172,7 @@ mod tests {
         incident.status.timeline = vec![AuditRecord {
             seq: 1,
             at: incident.spec.first_seen,
-            incident: incident.id.clone(),
+            incident: Some(incident.id.clone()),
             fact: Fact::Detected {
                 failure: incident.spec.failure,
             },

@@ -6,6 +6,7 @@ use crate::{
     context::{Clock, Context, Outlets},
     metrics::Metrics,
     queue::Queue,
+    request::Requests,
     store::{Store, Stored},
     watch::{World, Worlds},
 };
@@ -196,6 +197,7 @@ pub(super) async fn rig(test: &str) -> Rig {
         world: Worlds::new(World::new(clock.now())),
         store: Store::default(),
         queue: Queue::default(),
+        requests: Requests::default(),
         outlets: Outlets {
             events: mpsc::channel(8).0,
             logs: mpsc::channel(8).0,

@@ -68,6 +68,19 @@ fn facts() -> Vec<Fact> {
         Fact::Foreign(
             json!({"type": "defrosted", "by": {"z": [1, {"b": null, "a": true}], "a": -1}}),
         ),
+        Fact::Paused {
+            policy: "ops/main".into(),
+            by: "U1".into(),
+            via: Entrance::Slack {
+                user: "U1".into(),
+                team: "T1".into(),
+            },
+        },
+        Fact::Resumed {
+            policy: "ops/main".into(),
+            by: "ann".into(),
+            via: Entrance::Kubernetes,
+        },
     ]
 }
 
@@ -149,6 +162,26 @@ fn fault_38_facts_of_another_version_stay_verifiable() {
     }
     let records: Vec<_> = records.iter().map(stored).collect();
     assert_eq!(check(&records, &head(&records)).unwrap().records, 8);
+}
+
+#[test]
+fn a_record_of_no_incident_is_chained_like_any_other() {
+    let mut records = chain(3);
+    let mut chain = Chain {
+        head: head(&records),
+    };
+    records.push(chain.append(records[0].at, None, Fact::Reopened));
+    records.push(chain.append(records[0].at, IncidentId("inc-1".into()), Fact::Expired));
+    let records: Vec<_> = records.iter().map(stored).collect();
+    assert_eq!(check(&records, &head(&records)).unwrap().records, 5);
+    records
+        .iter()
+        .for_each(|r| assert!(r.incident.is_some() || r.seq == 4));
+    let without: Vec<_> = records.iter().filter(|r| r.seq != 4).cloned().collect();
+    assert_eq!(
+        check(&without, &head(&records)),
+        Err(vec![Breach::Missing { from: 4, to: 4 }])
+    );
 }
 
 #[test]
@@ -306,7 +339,7 @@ proptest! {
         let (mut forged, from) = (records[..at.index(n)].to_vec(), at.index(n));
         let mut chain = Chain { head: head(&forged) };
         for (i, record) in records[from..].iter().enumerate() {
-            let incident = if i == 0 { IncidentId("another".into()) } else { record.incident.clone() };
+            let incident = if i == 0 { Some(IncidentId("another".into())) } else { record.incident.clone() };
             forged.push(chain.append(record.at, incident, record.fact.clone()));
         }
         prop_assert_eq!(check(&forged, &head(&records)), Err(vec![Breach::HeadMismatch { seq: n as u64 }]));
