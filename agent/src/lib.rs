@@ -1,5 +1,13 @@
 //! Everything that touches the world.
 
+// The bodies of fuzzing name this crate as others do.
+#[cfg(test)]
+extern crate self as podmender;
+
+#[cfg(test)]
+#[path = "../../fuzz/bodies.rs"]
+pub mod fuzz_bodies;
+
 pub mod access;
 pub mod alert;
 pub mod api;

@@ -3,6 +3,7 @@
 use super::{
     apis::Apis,
     arrival::Arrival,
+    doorway::Doorway,
     endpoint::{Endpoint, router},
     secret::{APP_TOKEN, SIGNING_SECRET, Secret},
     socket::{Patience, Socket},
@@ -50,7 +51,7 @@ pub async fn http(
         metrics,
         taken: std::sync::Mutex::default(),
     };
-    axum::serve(listener, router(Arc::new(endpoint))).await
+    axum::serve(Doorway::new(listener), router(Arc::new(endpoint))).await
 }
 
 async fn is_there(secret: &Secret) {

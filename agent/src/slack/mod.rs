@@ -6,9 +6,12 @@ pub mod api;
 mod api_tests;
 pub mod apis;
 pub mod arrival;
+pub mod doorway;
 pub mod endpoint;
 pub mod entrance;
 pub mod frame;
+#[cfg(test)]
+mod fuzz_tests;
 pub mod intake;
 pub mod interaction;
 pub mod people;
