@@ -34,6 +34,8 @@ pub struct Context {
     pub alerts: crate::alert::Outbox,
     /// Slack's Web API, one client for each token.
     pub slack: Arc<crate::slack::apis::Apis>,
+    /// Explanations by a language model, where a policy wants them: takes incidents whose alert is out, never waits.
+    pub summaries: crate::llm::Summaries,
     /// The agent's own namespace.
     pub own_namespace: Name,
 }

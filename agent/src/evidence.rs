@@ -63,7 +63,7 @@ pub fn wanted(plan: &Plan, seen: &Observation) -> Option<LogRequest> {
 }
 
 /// Whether a container that fails so has written a log at all.
-fn says_something(failure: FailureKind) -> bool {
+pub(crate) fn says_something(failure: FailureKind) -> bool {
     matches!(
         failure,
         FailureKind::CrashLoopBackOff

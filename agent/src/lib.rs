@@ -19,6 +19,7 @@ pub mod error;
 pub mod evidence;
 pub mod execute;
 pub mod http;
+pub mod llm;
 pub mod load;
 pub mod logs;
 pub mod metrics;

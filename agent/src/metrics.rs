@@ -92,6 +92,11 @@ struct ByInteraction {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct BySummary {
+    result: Word<SummaryResult>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByLedgerError {
     reason: Word<LedgerError>,
 }
@@ -113,6 +118,45 @@ pub enum AlertResult {
     unreachable,
     /// The address is missing, malformed or not supported: nothing was sent.
     misconfigured,
+}
+
+/// What came of asking a model about a failure. Without a summary the alert stands as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(
+    non_camel_case_types,
+    reason = "label values, spelt as Prometheus users spell them"
+)]
+pub enum SummaryResult {
+    /// A new summary.
+    added,
+    /// One that was given before for the same failure.
+    cached,
+    /// Address or key missing, malformed or not allowed: nothing was sent.
+    misconfigured,
+    /// 401 or 403.
+    unauthorized,
+    /// 404.
+    unknown_model,
+    /// 429.
+    rate_limited,
+    /// No whole answer in time.
+    timeout,
+    /// No connection.
+    unreachable,
+    /// 5xx.
+    failing,
+    /// 3xx.
+    redirected,
+    /// Any other status.
+    not_understood,
+    /// A reply much longer than asked for.
+    too_long,
+    /// A reply that is none.
+    unparsable,
+    /// The model would not, or wrote what must not be shown.
+    refused,
+    /// The day's calls are used up.
+    over_budget,
 }
 
 /// Why the ledger could not be read or written. Nothing is done to a workload meanwhile.
@@ -153,6 +197,7 @@ pub struct Metrics {
     slack_interactions: Family<ByInteraction, Counter>,
     slack_ack: Histogram,
     slack_recorded: Histogram,
+    summaries: Family<BySummary, Counter>,
     storm: Family<ByPolicy, Gauge>,
     paused: Family<ByPolicy, Gauge>,
     ready: Family<ByPolicy, Gauge>,
@@ -189,6 +234,7 @@ impl Metrics {
             slack_interactions: Family::default(),
             slack_ack: Histogram::new(FAST),
             slack_recorded: Histogram::new(FAST),
+            summaries: Family::default(),
             storm: Family::default(),
             paused: Family::default(),
             ready: Family::default(),
@@ -245,6 +291,11 @@ impl Metrics {
             "slack_recorded_seconds",
             "From the first byte of an answer to its Approval object",
             self.slack_recorded.clone(),
+        );
+        r.register(
+            "summaries",
+            "Questions to a language model by what came of them",
+            self.summaries.clone(),
         );
         r.register(
             "ledger_errors",
@@ -422,6 +473,14 @@ impl Metrics {
         self.slack_recorded.observe(time.as_secs_f64());
     }
 
+    /// A model was asked about a failure, or need not be.
+    pub fn summarised(&self, result: SummaryResult) {
+        let labels = BySummary {
+            result: Word(result),
+        };
+        self.summaries.get_or_create(&labels).inc();
+    }
+
     /// A policy's state. `policy` is `namespace/name`.
     pub fn policy(&self, policy: &str, ready: bool, paused: bool, storm: bool) {
         let labels = ByPolicy {
@@ -517,6 +576,7 @@ mod tests {
         m.alerted("webhook", AlertResult::sent);
         m.policy("podmender/main", true, false, true);
         m.ledger_failed(LedgerError::conflict);
+        m.summarised(SummaryResult::too_long);
         m.detection_took(Duration::from_millis(20));
         m.queue_depth(3);
         let out = m.encode();
@@ -532,6 +592,7 @@ mod tests {
             "podmender_paused{policy=\"podmender/main\"} 0",
             "podmender_policy_ready{policy=\"podmender/main\"} 1",
             "podmender_ledger_errors_total{reason=\"conflict\"} 1",
+            "podmender_summaries_total{result=\"too_long\"} 1",
             "podmender_detection_seconds_bucket{le=\"0.025\"} 1",
             "podmender_mend_seconds_count 0",
             "podmender_queue_depth 3",

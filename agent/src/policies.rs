@@ -258,6 +258,9 @@ fn status_of(key: &Key, known: &Known, ctx: &Context) -> AgentPolicyStatus {
             .iter()
             .map(ToString::to_string),
     );
+    let summary = known.policy.as_ref().and_then(|p| p.summary.as_ref());
+    let problem = summary.and_then(|rules| ctx.summaries.problem(rules));
+    degraded.extend(problem.map(|p| p.to_string()));
     degraded.truncate(8);
     let open = ctx
         .store

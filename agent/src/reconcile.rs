@@ -18,6 +18,7 @@ use podmender_policy::{
     incident::{Incident, Phase},
     observation::Observation,
     plan::{Plan, plan},
+    rules::Policy,
 };
 use std::time::Duration;
 
@@ -43,7 +44,7 @@ pub async fn reconcile(turn: &Turn, ctx: &Context) -> Result<Option<Duration>, E
         plan(&policy, ledger, incident, &seen, now)
     });
     record::intent(&plan, now, ctx).await?;
-    follow_up(turn, before.as_ref(), &plan, &seen, ctx);
+    follow_up(turn, before.as_ref(), &plan, &policy, &seen, ctx);
     if let Some(act) = &plan.act {
         tracing::info!(%workload, action = %act.id, effect = ?act.effect, reason = plan.decision.reason.explain(), "acting");
         let outcome = execute::execute(act, ctx).await?;
@@ -67,6 +68,7 @@ fn follow_up(
     turn: &Turn,
     before: Option<&Incident>,
     plan: &Plan,
+    policy: &Policy,
     seen: &Observation,
     ctx: &Context,
 ) {
@@ -89,6 +91,7 @@ fn follow_up(
         }
     }
     tell(plan, incident, seen, ctx);
+    ctx.summaries.offer(incident, policy, seen);
 }
 
 /// Counts what happened.

@@ -233,8 +233,10 @@ async fn write(
     }
     let mut incident = incident.clone();
     if let Some(stored) = &stored {
-        // The alert sender may have noted what it told while this pass ran.
-        incident.status.told = stored.incident.status.told.clone().or(incident.status.told);
+        // The alert sender may have noted what it told while this pass ran, and a model may have answered.
+        let (status, known) = (&mut incident.status, &stored.incident.status);
+        status.told = known.told.clone().or(status.told.take());
+        status.summary = known.summary.clone().or(status.summary.take());
     }
     let draft = ctx.store.lock().chain(incident, facts, now);
     let version = match &stored {

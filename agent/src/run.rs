@@ -1,11 +1,15 @@
 //! `podmender run`: puts the tasks together and ends the process when one of them is lost (invariant 10).
 
 use crate::{
-    alert::{Outbox, Secrets, outbox::News},
+    alert::{
+        Outbox, Secrets,
+        outbox::{News, Now},
+    },
     args::{Interactions, RunArgs},
     context::{Clock, Context, Outlets, careful},
     evidence,
     http::{self, Probes, Readiness},
+    llm::{Explained, Summaries},
     load,
     metrics::Metrics,
     policies, publish,
@@ -70,7 +74,9 @@ pub async fn run(config: kube::Config, args: RunArgs) -> anyhow::Result<u8> {
     let world = Worlds::new(World::new(clock.now()));
     let secrets = Secrets::new(args.secrets_dir.clone());
     let slack = Arc::new(Apis::new(args.slack.api.url.clone(), secrets.clone()));
-    let alerts = Outbox::new(secrets, Arc::clone(&metrics), Arc::new(move || clock.now()));
+    let now: Now = Arc::new(move || clock.now());
+    let summaries = Summaries::new(secrets.clone(), Arc::clone(&metrics), Arc::clone(&now));
+    let alerts = Outbox::new(secrets, Arc::clone(&metrics), now);
     let ctx = Arc::new(Context {
         client,
         clock,
@@ -82,6 +88,7 @@ pub async fn run(config: kube::Config, args: RunArgs) -> anyhow::Result<u8> {
         outlets: Outlets { events, logs },
         alerts,
         slack,
+        summaries,
         own_namespace: own.clone(),
     });
     health.set_context(&ctx);
@@ -125,6 +132,13 @@ pub async fn run(config: kube::Config, args: RunArgs) -> anyhow::Result<u8> {
         outbox.alerts.run(|news| heard(news, &outbox)).await;
     });
     answers(&args, &ctx, &health, &mut tasks).await?;
+    let explained = Arc::clone(&ctx);
+    spawn(&mut tasks, "summaries", async move {
+        explained
+            .summaries
+            .run(|news| learned(news, &explained))
+            .await;
+    });
     let mut worker = tokio::spawn(remember_and_work(
         Arc::clone(&ctx),
         granted,
@@ -274,6 +288,14 @@ fn heard(news: News, ctx: &Context) {
                 ctx.queue.wake_in(workload, Duration::ZERO);
             }
         }
+    }
+}
+
+/// A model has explained an incident: it is written, and shown, with the workload's next pass.
+fn learned(news: Explained, ctx: &Context) {
+    let workload = ctx.store.lock().explained(&news.incident, news.summary);
+    if let Some(workload) = workload {
+        ctx.queue.wake_in(workload, Duration::ZERO);
     }
 }
 

@@ -11,6 +11,7 @@ use podmender_policy::{
     observation::{LogFindings, StormSeen},
     plan::Plan,
     rules::Policy,
+    summary::Summary,
     workload::WorkloadRef,
 };
 use std::{
@@ -70,7 +71,7 @@ pub struct Stored {
     pub incident: Incident,
     /// Its resourceVersion.
     pub version: String,
-    /// Whether it has news that were not written yet (what people were told).
+    /// Whether it has news that were not written yet (what people were told, a model's guess).
     pub dirty: bool,
 }
 
@@ -247,6 +248,14 @@ impl State {
                 seen
             }
         }
+    }
+
+    /// Keeps what a language model made of an incident. Returns the workload, to be written with its next pass.
+    pub fn explained(&mut self, id: &IncidentId, summary: Summary) -> Option<WorkloadRef> {
+        let stored = self.incidents.values_mut().find(|s| s.incident.id == *id)?;
+        stored.incident.status.summary = Some(summary);
+        stored.dirty = true;
+        Some(stored.incident.spec.workload.clone())
     }
 
     /// Notes that people were told of `phase`. Returns the workload, to be written with its next pass.

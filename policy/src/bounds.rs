@@ -32,7 +32,7 @@ impl<const MAX: usize> Text<MAX> {
         let mut out = String::with_capacity(raw.len().min(MAX + 4));
         for c in raw.chars() {
             let c = match c {
-                '\t' | '\n' | '\r' => ' ',
+                '\t' | '\n' | '\r' | '\u{2028}' | '\u{2029}' => ' ',
                 c if is_unwanted(c) => continue,
                 c => c,
             };
@@ -61,10 +61,10 @@ impl<const MAX: usize> Text<MAX> {
     }
 }
 
-/// Control characters, and the invisible ones that reorder or hide text in a chat window.
+/// Control characters, line breaks of every kind, and the invisible ones that reorder or hide text in a chat window.
 fn is_unwanted(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
+        || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
 }
 
 impl<const MAX: usize> fmt::Display for Text<MAX> {

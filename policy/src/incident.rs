@@ -9,6 +9,7 @@ use crate::{
     observation::{Observation, Replicas},
     redact::{RedactedEvidence, redact},
     remedy::{Act, ActionId, Effect, Outcome, Refusal},
+    summary::Summary,
     verify::{Verdict, after},
     workload::WorkloadRef,
 };
@@ -170,6 +171,9 @@ pub struct IncidentStatus {
     /// What people were told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told: Option<Told>,
+    /// What a language model makes of it: a guess that nobody has checked, and that no decision reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<Summary>,
     /// The audit records of this incident, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 96))]
@@ -226,6 +230,7 @@ impl Incident {
                 decided_by: None,
                 snoozed_until: None,
                 told: None,
+                summary: None,
                 timeline: Vec::new(),
             },
         }
@@ -544,6 +549,13 @@ impl Incident {
             .iter()
             .filter(|a| a.verdict == Verdict::Relapsed || a.outcome == Some(Outcome::Failed))
             .count()
+    }
+
+    /// The model's guess, if it is about what fails now.
+    #[must_use]
+    pub fn guess(&self) -> Option<&Summary> {
+        let about = |s: &&Summary| s.explains == self.status.diagnosis.failure;
+        self.status.summary.as_ref().filter(about)
     }
 
     /// Whether anybody still has to look at it.

@@ -45,6 +45,26 @@ const STARTING: Duration = Duration::from_secs(1);
 pub fn plan(
     policy: &Policy,
     ledger: &Ledger,
+    mut incident: Option<Incident>,
+    seen: &Observation,
+    now: Timestamp,
+) -> Plan {
+    // No word of a model is an input to a decision: what decides does not get to see any.
+    let aside = incident
+        .as_mut()
+        .and_then(|i| Some((i.id.clone(), i.status.summary.take()?)));
+    let mut plan = planned(policy, ledger, incident, seen, now);
+    if let (Some((id, summary)), Some(incident)) = (aside, &mut plan.incident)
+        && incident.id == id
+    {
+        incident.status.summary = Some(summary);
+    }
+    plan
+}
+
+fn planned(
+    policy: &Policy,
+    ledger: &Ledger,
     incident: Option<Incident>,
     seen: &Observation,
     now: Timestamp,

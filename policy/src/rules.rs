@@ -5,16 +5,20 @@ mod capabilities;
 pub mod duration;
 mod parse;
 pub mod problem;
+pub mod reach;
 mod schemas;
 pub mod selector;
 pub mod spec;
 mod strictest;
+mod summary;
 
-pub use alerting::{Alerting, Channel, Source, Summary};
+pub use alerting::{Alerting, Channel, Source};
 pub use parse::PROTECTED;
 pub use problem::{Problem, Problems};
+pub use reach::Reach;
 pub use selector::Selector;
 pub use spec::{AgentPolicySpec, CapabilityName};
+pub use summary::SummaryRules;
 
 use crate::{
     bounds::{Name, Text},
@@ -71,7 +75,7 @@ pub struct Policy {
     /// Whom to tell.
     pub alerting: Alerting,
     /// Who explains, if anybody.
-    pub summary: Option<Summary>,
+    pub summary: Option<SummaryRules>,
 }
 
 impl Policy {

@@ -8,6 +8,7 @@ pub mod channel;
 pub mod digest;
 #[cfg(test)]
 mod form_tests;
+pub mod guess;
 pub mod lane;
 pub mod notice;
 pub mod outbox;

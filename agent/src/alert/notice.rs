@@ -10,6 +10,7 @@ use podmender_policy::{
     incident::{Attempt, Incident, IncidentId, Phase},
     observation::Replicas,
     redact::RedactedEvidence,
+    summary::Summary,
     workload::WorkloadRef,
 };
 
@@ -46,6 +47,8 @@ pub struct Notice {
     pub resolved_at: Option<Timestamp>,
     /// What was told before, if anything: then this is a follow-up.
     pub told: Option<Phase>,
+    /// What a language model makes of it, if it was asked: a guess.
+    pub summary: Option<Summary>,
     /// The policy that covers it.
     pub policy: Name,
 }
@@ -71,6 +74,7 @@ impl Notice {
             answer: answer(&status.timeline),
             resolved_at: status.resolved_at,
             told: status.told.as_ref().map(|told| told.phase),
+            summary: incident.guess().cloned(),
             policy: spec.policy.clone(),
         }
     }
@@ -91,6 +95,7 @@ impl Notice {
         self.evidence.event = None;
         self.attempts = Vec::new();
         self.message = Message::default();
+        self.summary = None;
     }
 }
 

@@ -9,6 +9,7 @@ use podmender_policy::{
     diagnose::FailureKind,
     incident::{Attempt, IncidentId, Phase},
     observation::{EventSeen, LogCause, Replicas},
+    summary::Summary,
     workload::WorkloadKind,
 };
 use serde::Serialize;
@@ -84,6 +85,9 @@ struct Incident<'a> {
     evidence: Option<Evidence<'a>>,
     approval: Option<&'a ApprovalRequest>,
     attempts: &'a [Attempt],
+    /// What a language model makes of it: a guess that nobody has checked. Only where one was asked before this was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary: Option<&'a Summary>,
     /// Commands to look closer or to answer.
     commands: Vec<String>,
     /// All of it, for a person.
@@ -138,6 +142,7 @@ pub fn incident(notice: &Notice, form: Form, now: Timestamp) -> Vec<u8> {
         }),
         approval: notice.approval.as_ref(),
         attempts: if full { &notice.attempts } else { &[] },
+        summary: notice.summary.as_ref().filter(|_| full),
         text: if full { story.text() } else { story.title },
         commands: story.commands,
     })

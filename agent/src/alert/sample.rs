@@ -58,6 +58,7 @@ pub(crate) fn incident(name: &str) -> Incident {
             decided_by: None,
             snoozed_until: None,
             told: None,
+            summary: None,
             timeline: Vec::new(),
         },
     }

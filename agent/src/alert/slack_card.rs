@@ -106,6 +106,14 @@ pub fn card(notice: &Notice, face: &Face<'_>, now: Timestamp) -> Card {
     if !story.evidence.is_empty() {
         blocks.push(preformatted(&story.evidence));
     }
+    if let Some(guess) = &story.guess {
+        let mut lines = Lines::default();
+        for (label, text) in &guess.facts {
+            lines.fact(label, text);
+        }
+        blocks.push(slack::context(&guess.heading));
+        blocks.push(lines.section());
+    }
     if let Some(asked) = notice.approval.as_ref().filter(|_| asks) {
         blocks.push(question(notice, asked, face, now).section());
     }

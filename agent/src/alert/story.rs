@@ -1,7 +1,7 @@
 //! An incident in the words of the person on call: what fails, why, what was done, what is next, where to look.
 //! Pure text; each receiver's form (Slack, JSON, terminal) is made from it.
 
-use crate::alert::notice::Notice;
+use crate::alert::{guess::Guess, notice::Notice};
 use jiff::{SignedDuration, Timestamp};
 use podmender_policy::{
     bounds::Name,
@@ -24,6 +24,8 @@ pub struct Story {
     pub facts: Vec<(&'static str, String)>,
     /// The cluster's own words: messages, log lines, the event.
     pub evidence: Vec<String>,
+    /// What a language model makes of it; nobody has checked that.
+    pub guess: Option<Guess>,
     /// Commands to look closer or to answer.
     pub commands: Vec<String>,
 }
@@ -65,6 +67,7 @@ pub fn of(notice: &Notice, now: Timestamp) -> Story {
         title: title(notice),
         facts,
         evidence: if ends { Vec::new() } else { evidence(notice) },
+        guess: notice.summary.as_ref().map(Guess::of),
         commands: commands(notice),
     }
 }

@@ -47,6 +47,7 @@ fn page(to: &mut dyn Write, incident: &Incident, now: Timestamp, colour: Colour)
         title,
         facts,
         evidence,
+        guess,
         commands,
     } = story::of(&Notice::of(incident), now);
     writeln!(
@@ -65,6 +66,16 @@ fn page(to: &mut dyn Write, incident: &Incident, now: Timestamp, colour: Colour)
         writeln!(to, "{} {text}", colour.paint(Tone::Bold, &label))?;
     }
     section(to, colour, "What the cluster says", &evidence)?;
+    if let Some(guess) = guess {
+        let said = guess.facts.iter().flat_map(|(label, text)| {
+            let lines = wrapped(&format!("{label}: {text}"));
+            let (first, rest) = (lines.first().cloned(), lines.into_iter().skip(1));
+            first
+                .into_iter()
+                .chain(rest.map(|line| format!("  {line}")))
+        });
+        section(to, colour, &guess.heading, &said.collect::<Vec<_>>())?;
+    }
     let attempts: Vec<_> = incident
         .status
         .attempts

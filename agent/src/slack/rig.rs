@@ -207,6 +207,11 @@ pub(super) async fn rig(test: &str) -> Rig {
             Arc::clone(&metrics),
             Arc::new(move || clock.now()),
         ),
+        summaries: crate::llm::Summaries::new(
+            secrets.clone(),
+            Arc::clone(&metrics),
+            Arc::new(move || clock.now()),
+        ),
         slack: Arc::new(Apis::new(Url::parse(&base).expect("address"), secrets)),
         metrics,
         own_namespace: "podmender".into(),

@@ -265,7 +265,7 @@ fn is_frame(raw: &str) -> bool {
 }
 
 /// What stays of a line when numbers, ids and hex are taken out: lines with one fingerprint are one line, repeated.
-pub(super) fn fingerprint(text: &str) -> u64 {
+pub(crate) fn fingerprint(text: &str) -> u64 {
     const PRIME: u64 = 0x0000_0100_0000_01b3;
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
     let mut add = |b: u8| hash = (hash ^ u64::from(b)).wrapping_mul(PRIME);

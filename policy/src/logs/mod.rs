@@ -18,6 +18,7 @@ use crate::{
     redact,
 };
 use line::Line;
+pub(crate) use line::fingerprint;
 use std::collections::HashMap;
 
 /// At most this much of a log is read, from its end: what a container says last, it dies of (faults.md, row 74).

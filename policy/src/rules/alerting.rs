@@ -1,7 +1,7 @@
 //! Whom to tell, and where: addresses are passwords, so they are named (`${NAME}`) rather than written down.
 
 use super::problem::{Problems, quoted};
-use super::spec::{AlertingSpec, ChannelKind, ChannelSpec, SummarySpec};
+use super::spec::{AlertingSpec, ChannelKind, ChannelSpec};
 use crate::bounds::{Name, Text};
 use std::{fmt, time::Duration};
 
@@ -55,17 +55,6 @@ pub enum Channel {
         /// The secret by which messages are signed; `None`: they are not.
         signing: Option<Source>,
     },
-}
-
-/// An LLM that explains incidents; never an input to a decision.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Summary {
-    /// Its address; empty: OpenAI's own.
-    pub base_url: Text<2048>,
-    /// Its model.
-    pub model: Text<128>,
-    /// Its key; `None`: it needs none.
-    pub api_key: Option<Source>,
 }
 
 impl Source {
@@ -210,7 +199,12 @@ fn parse_channel(
 }
 
 /// An address: `${NAME}`, or one that can be called. The message never repeats it.
-fn address(raw: &str, path: &str, schemes: &[&str], problems: &mut Problems) -> Option<Source> {
+pub(super) fn address(
+    raw: &str,
+    path: &str,
+    schemes: &[&str],
+    problems: &mut Problems,
+) -> Option<Source> {
     let fix =
         "write https://HOST/PATH, or ${NAME} alone for a key of the Secret that the chart mounts";
     let source = Source::parse(raw);
@@ -234,7 +228,7 @@ fn has_host(raw: &str, scheme: &str) -> bool {
 }
 
 /// A password: only `${NAME}`.
-fn secret(raw: &str, path: &str, problems: &mut Problems) -> Option<Source> {
+pub(super) fn secret(raw: &str, path: &str, problems: &mut Problems) -> Option<Source> {
     match Source::parse(raw) {
         Some(Source::Named(name)) => Some(Source::Named(name)),
         _ => {
@@ -246,42 +240,6 @@ fn secret(raw: &str, path: &str, problems: &mut Problems) -> Option<Source> {
             None
         }
     }
-}
-
-/// Reads `spec.summary`; `None` if it is off.
-pub(super) fn parse_summary(spec: &SummarySpec, problems: &mut Problems) -> Option<Summary> {
-    let path = "spec.summary";
-    let api_key = match spec.api_key.as_str() {
-        "" => None,
-        raw => secret(raw, &format!("{path}.apiKey"), problems),
-    };
-    if !spec.base_url.is_empty() {
-        address(
-            &spec.base_url,
-            &format!("{path}.baseUrl"),
-            &["https://", "http://"],
-            problems,
-        );
-    }
-    if spec.enabled && spec.model.is_empty() {
-        problems.add(
-            format!("{path}.model"),
-            "no model is named",
-            "name one, or write enabled: false",
-        );
-    }
-    if spec.model.len() > 128 {
-        problems.add(
-            format!("{path}.model"),
-            "longer than 128 bytes",
-            "write the model's name",
-        );
-    }
-    spec.enabled.then(|| Summary {
-        base_url: Text::new(&spec.base_url),
-        model: Text::new(&spec.model),
-        api_key,
-    })
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use super::{
     problem::{Problems, quoted},
     selector::Selector,
     spec::{AgentPolicySpec, ApproversSpec, AutonomySpec, CapabilityName},
+    summary,
 };
 use crate::{
     bounds::{Name, Text},
@@ -62,7 +63,7 @@ impl Policy {
             log_analysis: capabilities.enabled.contains(&CapabilityName::LogAnalysis),
             capabilities: capabilities.enabled,
             alerting: alerting::parse(&spec.alerting, &mut problems, &mut warnings),
-            summary: alerting::parse_summary(&spec.summary, &mut problems),
+            summary: summary::parse(&spec.summary, namespace, ground, &mut problems),
         };
         if problems.0.is_empty() {
             Ok(Parsed {

@@ -343,19 +343,35 @@ pub enum ChannelKind {
     Webhook,
 }
 
-/// Explanations by an LLM with an OpenAI-like API.
+/// Explanations by an LLM with an OpenAI-like API. Never an input to a decision.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct SummarySpec {
     /// Whether one is asked. Default false.
     pub enabled: bool,
-    /// Where it is. Empty: OpenAI's own address.
+    /// Where it is, up to and without `/chat/completions`. Empty: OpenAI's own address. Link-local addresses are refused.
     #[schemars(length(max = 2048))]
     pub base_url: String,
     /// Which model.
     #[schemars(length(max = 128))]
     pub model: String,
-    /// Its key, as `${NAME}`: a literal one is refused.
+    /// Its key, as `${NAME}`: a literal one is refused. Only in a policy in the agent's own namespace.
     #[schemars(length(max = 256))]
     pub api_key: String,
+    /// In which language it is to answer. Default English.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 32))]
+    pub language: String,
+    /// At most this many calls in any minute. Default 6.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 60))]
+    pub per_minute: Option<i64>,
+    /// At most this many calls in any 24 hours. Default 200.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 10_000))]
+    pub per_day: Option<i64>,
+    /// Whether the endpoint may be inside the cluster, in the network around it or in the agent's own pod (a local Ollama
+    /// or vLLM). Only in a policy in the agent's own namespace. Default false.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub allow_private_address: bool,
 }

@@ -1,0 +1,264 @@
+//! Who is asked, how often, and that nobody waits for it.
+
+use super::*;
+use crate::{alert::sample, llm::sample as llm};
+use axum::{Router, extract::State as Peer, http::StatusCode, response::IntoResponse};
+use podmender_policy::{
+    bounds::LogLine,
+    incident::{Phase, Told},
+    rules::{AgentPolicySpec, Ground, Reach, Source},
+};
+use serde_json::json;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::{net::TcpListener, task::JoinSet, time::timeout};
+
+/// An endpoint that counts what it is asked.
+#[derive(Clone)]
+struct Model {
+    asked: Arc<AtomicUsize>,
+    status: StatusCode,
+}
+
+async fn answer(Peer(model): Peer<Model>) -> impl IntoResponse {
+    model.asked.fetch_add(1, Ordering::Relaxed);
+    let content = json!({"cause": "The database is away.", "evidence": [4], "confidence": "high"});
+    let message = json!({"content": content.to_string()});
+    let body = json!({"choices": [{"message": message, "finish_reason": "stop"}]});
+    (model.status, body.to_string())
+}
+
+/// Rules that lead to it; it lives as long as the set.
+async fn model(status: StatusCode) -> (SummaryRules, Model, JoinSet<()>) {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let model = Model {
+        asked: Arc::default(),
+        status,
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("port");
+    let base = format!("http://{}/v1", listener.local_addr().expect("address"));
+    let router = Router::new().fallback(answer).with_state(model.clone());
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move { axum::serve(listener, router).await.expect("serves") });
+    let rules = SummaryRules {
+        base_url: Some(Source::Literal(base.as_str().into())),
+        reach: Reach::Private,
+        ..llm::rules()
+    };
+    (rules, model, tasks)
+}
+
+fn policy(rules: &SummaryRules) -> Policy {
+    let ground = Ground {
+        own: "podmender".into(),
+        granted: ["shop".into()].into(),
+    };
+    let parsed = Policy::parse("shop", "podmender", &AgentPolicySpec::default(), &ground);
+    Policy {
+        summary: Some(rules.clone()),
+        ..parsed.expect("a policy").policy
+    }
+}
+
+/// An incident of which people were told.
+fn told(name: &str) -> Incident {
+    let mut incident = sample::incident(name);
+    incident.status.told = Some(Told {
+        phase: Phase::Detected,
+        at: sample::now(),
+    });
+    incident
+}
+
+fn summaries() -> Summaries {
+    let metrics = Arc::new(Metrics::new("0", "0"));
+    let secrets = Secrets::new("/nonexistent".into());
+    Summaries::new(secrets, metrics, Arc::new(sample::now)).with_timeout(Duration::from_millis(500))
+}
+
+fn offer(to: &Summaries, incident: &Incident, rules: &SummaryRules) {
+    to.offer(incident, &policy(rules), &llm::observation(incident, &[]));
+}
+
+/// Runs until `enough` incidents are explained, or the deadline.
+async fn explained(summaries: &Summaries, enough: usize) -> Vec<Explained> {
+    let got = Mutex::new(Vec::new());
+    let full = Notify::new();
+    let run = summaries.run(|news| {
+        let mut got = got.lock().expect("lock");
+        got.push(news);
+        if got.len() >= enough {
+            full.notify_one();
+        }
+    });
+    let done = async {
+        tokio::select! {
+            () = run => {}
+            () = full.notified() => {}
+        }
+    };
+    let _ = timeout(Duration::from_secs(3), done).await;
+    got.into_inner().expect("lock")
+}
+
+#[tokio::test]
+async fn an_incident_is_explained_with_the_lines_that_the_model_names() {
+    let (rules, model, _tasks) = model(StatusCode::OK).await;
+    let summaries = summaries();
+    let incident = told("api");
+    offer(&summaries, &incident, &rules);
+    offer(&summaries, &incident, &rules);
+    let got = explained(&summaries, 1).await;
+    let [
+        Explained {
+            incident: id,
+            summary,
+        },
+    ] = got.as_slice()
+    else {
+        panic!("{got:?}")
+    };
+    assert_eq!(*id, incident.id);
+    assert_eq!(summary.cause.as_str(), "The database is away.");
+    let cited: Vec<_> = summary.cites.iter().map(|c| c.text.as_str()).collect();
+    assert_eq!(
+        cited,
+        ["ERROR dial tcp 10.96.0.7:5432: connect: connection refused"]
+    );
+    assert_eq!(summary.explains, incident.status.diagnosis.failure);
+    assert_eq!(model.asked.load(Ordering::Relaxed), 1);
+    assert_eq!(summaries.problem(&rules), None);
+    let mut known = incident;
+    known.status.summary = Some(summary.clone());
+    assert!(
+        !is_due(&known, &policy(&rules), sample::now()),
+        "asked once"
+    );
+}
+
+#[tokio::test]
+async fn fault_61_a_thousand_incidents_of_one_kind_are_one_question() {
+    let (rules, model, _tasks) = model(StatusCode::OK).await;
+    let summaries = summaries();
+    let all: Vec<Incident> = (0..1000).map(|n| told(&format!("api-{n}"))).collect();
+    for incident in &all {
+        offer(&summaries, incident, &rules);
+    }
+    assert_eq!(explained(&summaries, MAX_ASKERS).await.len(), MAX_ASKERS);
+    for incident in all.iter().skip(MAX_ASKERS) {
+        offer(&summaries, incident, &rules);
+    }
+    let rest = 1000 - MAX_ASKERS;
+    assert_eq!(explained(&summaries, rest).await.len(), rest);
+    assert_eq!(model.asked.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn fault_61_a_thousand_different_failures_are_as_many_calls_as_the_policy_allows() {
+    let (rules, model, _tasks) = model(StatusCode::OK).await;
+    let rules = SummaryRules {
+        per_minute: 6,
+        ..rules
+    };
+    let summaries = summaries();
+    let words = [
+        "red", "blue", "green", "black", "white", "brown", "pink", "grey", "gold", "cyan",
+    ];
+    for n in 0..1000_usize {
+        let mut incident = told(&format!("api-{n}"));
+        let said = [n / 100, n / 10 % 10, n % 10].map(|i| words[i]).join(" ");
+        incident.status.evidence.lines = vec![LogLine::new(&said)];
+        offer(&summaries, &incident, &rules);
+    }
+    assert!(summaries.state().jobs.len() <= MAX_JOBS);
+    let got = explained(&summaries, 7).await;
+    let asked = model.asked.load(Ordering::Relaxed);
+    assert!((1..=6).contains(&asked), "{asked} calls");
+    assert_eq!(got.len(), asked);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_fails_is_named_in_the_condition_and_left_alone() {
+    let (rules, model, _tasks) = model(StatusCode::UNAUTHORIZED).await;
+    let summaries = summaries();
+    for n in 0..8_usize {
+        let mut incident = told("api");
+        let said = ["a", "b", "c", "d", "e", "f", "g", "h"][n];
+        incident.status.evidence.lines = vec![LogLine::new(said)];
+        offer(&summaries, &incident, &rules);
+    }
+    assert_eq!(explained(&summaries, 1).await, []);
+    let asked = model.asked.load(Ordering::Relaxed);
+    assert!((3..=4).contains(&asked), "then it rests: {asked}");
+    let problem = summaries.problem(&rules).expect("a problem");
+    assert!(
+        problem.as_str().contains("does not accept the key"),
+        "{problem}"
+    );
+    let counted = summaries.metrics.encode();
+    let line = format!("podmender_summaries_total{{result=\"unauthorized\"}} {asked}");
+    assert!(counted.contains(&line), "{counted}");
+}
+
+#[tokio::test]
+async fn what_is_missing_is_said_before_anything_fails() {
+    let rules = SummaryRules {
+        api_key: Some(Source::Named("ABSENT".into())),
+        ..llm::rules()
+    };
+    let problem = summaries().problem(&rules).expect("a problem");
+    assert!(
+        problem.as_str().contains("ABSENT} is not mounted")
+            || problem.as_str().contains("is not mounted"),
+        "{problem}"
+    );
+}
+
+#[test]
+fn the_alert_comes_first_and_what_is_over_is_not_explained() {
+    let rules = llm::rules();
+    let mut policy = policy(&rules);
+    let channel = podmender_policy::rules::Channel::Webhook {
+        url: Source::Named("HOOK".into()),
+        signing: None,
+    };
+    let now = sample::now();
+    let due = |incident: &Incident, policy: &Policy| is_due(incident, policy, now);
+    let mut fresh = sample::incident("api");
+    fresh.spec.first_seen = now;
+    assert!(due(&fresh, &policy), "nobody is to be told");
+    policy.alerting.channels = vec![channel];
+    assert!(!due(&fresh, &policy), "the alert is not out");
+    assert!(due(&told("api"), &policy));
+    fresh.spec.first_seen = sample::time("2026-11-21T03:03:00Z");
+    assert!(due(&fresh, &policy), "it cannot get out");
+    let change = |change: fn(&mut Incident)| {
+        let mut incident = told("api");
+        incident.spec.first_seen = now;
+        change(&mut incident);
+        incident
+    };
+    for (not, why) in [
+        (change(|i| i.status.phase = Phase::Resolved), "over"),
+        (change(|i| i.status.reason = Reason::Storm), "a storm"),
+        (
+            change(|i| i.status.standing = Standing::Suspected),
+            "nothing failed yet",
+        ),
+        (
+            change(|i| i.status.evidence.lines.clear()),
+            "its log is being read",
+        ),
+        (
+            change(|i| i.status.summary = Some(llm::summary())),
+            "explained",
+        ),
+    ] {
+        assert!(!due(&not, &policy), "{why}");
+    }
+    let other = change(|i| {
+        let mut summary = llm::summary();
+        summary.explains = podmender_policy::diagnose::FailureKind::OOMKilled;
+        i.status.summary = Some(summary);
+    });
+    assert!(due(&other, &policy), "it fails in another way now");
+}
