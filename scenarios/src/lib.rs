@@ -6,5 +6,6 @@ pub mod demo;
 pub mod env;
 pub mod exec;
 pub mod image;
+pub mod llm;
 pub mod slack;
 pub mod ui;

@@ -10,6 +10,7 @@ use scenarios::cluster::session::{self, Session};
 use scenarios::cluster::state::State;
 use scenarios::cluster::up::Options;
 use scenarios::cluster::{node, selftest, status, tools, up};
+use scenarios::llm::Llm;
 use scenarios::slack::Slack;
 use scenarios::{bench, demo, exec, image, ui};
 
@@ -53,6 +54,15 @@ enum Command {
         /// A channel (may be repeated)
         #[arg(long, default_value = "ops")]
         channel: Vec<String>,
+    },
+    /// A language model to try summaries with: it answers from what it is shown, and misbehaves on order
+    Llm {
+        /// Where to listen
+        #[arg(long, default_value = "127.0.0.1:8091")]
+        listen: String,
+        /// Begin with this fault
+        #[arg(long)]
+        fault: Option<scenarios::llm::fault::Fault>,
     },
     /// Build the pinned Go tools and print where they are
     Tools {
@@ -202,6 +212,20 @@ fn main() -> Result<ExitCode> {
                 "the page: http://{}/\nthe Web API: {}\ntokens: xoxb-… and xapp-… of any kind",
                 slack.address,
                 slack.api()
+            ));
+            loop {
+                std::thread::park();
+            }
+        }
+        Command::Llm { listen, fault } => {
+            let llm = Llm::start(&listen)?;
+            if let Some(fault) = fault {
+                llm.order(fault);
+            }
+            ui::result(format!(
+                "for a policy: summary: {{enabled: true, model: stand-in, baseUrl: \"{}\", allowPrivateAddress: true}}\nfaults: curl -d NAME http://{}/ui/fault",
+                llm.base(),
+                llm.address
             ));
             loop {
                 std::thread::park();

@@ -2,7 +2,10 @@
 //! where the policy says so; judged once more when a name is looked up, by the address that is then connected to.
 
 use super::trouble::Trouble;
-use crate::{alert::Secrets, slack::secret};
+use crate::{
+    alert::{Secrets, address::AddressError},
+    slack::secret,
+};
 use podmender_policy::rules::{Reach, Source, SummaryRules};
 use reqwest::{
     Url,
@@ -110,9 +113,12 @@ impl Endpoint {
 
 fn key(source: &Source, secrets: &Secrets) -> Result<secret::Value, Trouble> {
     let secret = secret::Secret::new(secrets.clone(), source.clone());
-    let value = secret
-        .read()
-        .map_err(|e| Trouble::Misconfigured(e.to_string()))?;
+    let value = secret.read().map_err(|e| {
+        Trouble::Misconfigured(match e {
+            AddressError::Empty(what) => format!("{what} is empty: put the endpoint's key there"),
+            e => e.to_string(),
+        })
+    })?;
     // What cannot stand in a header would be an error that shows it.
     let plain = value.expose().bytes().all(|b| (0x21..0x7f).contains(&b));
     match plain {
@@ -247,13 +253,18 @@ mod tests {
         std::fs::create_dir_all(&dir).unwrap();
         std::fs::write(dir.join("ODD"), "s3cret\r\nx-evil: 1").unwrap();
         std::fs::write(dir.join("FINE"), "s3cret\n").unwrap();
+        std::fs::write(dir.join("EMPTY"), "\n").unwrap();
         let with = |name: &str| SummaryRules {
             api_key: Some(Source::Named(name.into())),
             ..sample::rules()
         };
         let read = |name: &str| Endpoint::of(&with(name), &Secrets::new(dir.clone()));
         assert!(read("FINE").unwrap().key.is_some());
-        for (name, says) in [("ABSENT", "is not mounted"), ("ODD", "is no key")] {
+        for (name, says) in [
+            ("ABSENT", "is not mounted"),
+            ("ODD", "is no key"),
+            ("EMPTY", "is empty"),
+        ] {
             let trouble = read(name).expect_err(name).to_string();
             assert!(
                 trouble.contains(says) && !trouble.contains("s3cret"),
