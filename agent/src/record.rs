@@ -233,9 +233,10 @@ async fn write(
     }
     let mut incident = incident.clone();
     if let Some(stored) = &stored {
-        // The alert sender may have noted what it told while this pass ran, and a model may have answered.
+        // The alert sender may have noted what it told, and where, while this pass ran, and a model may have answered.
         let (status, known) = (&mut incident.status, &stored.incident.status);
         status.told = known.told.clone().or(status.told.take());
+        status.posts.clone_from(&known.posts);
         status.summary = known.summary.clone().or(status.summary.take());
     }
     let draft = ctx.store.lock().chain(incident, facts, now);
@@ -330,6 +331,7 @@ async fn recover(
     let Some(found) = found else {
         // Deleted by somebody: what still fails opens a new one.
         ctx.store.lock().incidents.remove(&workload);
+        ctx.alerts.forget(&draft.incident.id);
         return Err(Error::IncidentConflict(workload));
     };
     let version = found.metadata.resource_version.clone().unwrap_or_default();
@@ -348,14 +350,7 @@ async fn recover(
                 spec: found.spec.0,
                 status,
             };
-            ctx.store.lock().incidents.insert(
-                workload.clone(),
-                Stored {
-                    incident,
-                    version,
-                    dirty: false,
-                },
-            );
+            ctx.store.lock().adopt(incident, version);
             Err(conflict_or(error, workload))
         }
         None => {

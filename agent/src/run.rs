@@ -1,10 +1,7 @@
 //! `podmender run`: puts the tasks together and ends the process when one of them is lost (invariant 10).
 
 use crate::{
-    alert::{
-        Outbox, Secrets,
-        outbox::{News, Now},
-    },
+    alert::{News, Outbox, PostedNow, Secrets, outbox::Now},
     args::{Interactions, RunArgs},
     context::{Clock, Context, Outlets, careful},
     evidence,
@@ -76,7 +73,7 @@ pub async fn run(config: kube::Config, args: RunArgs) -> anyhow::Result<u8> {
     let slack = Arc::new(Apis::new(args.slack.api.url.clone(), secrets.clone()));
     let now: Now = Arc::new(move || clock.now());
     let summaries = Summaries::new(secrets.clone(), Arc::clone(&metrics), Arc::clone(&now));
-    let alerts = Outbox::new(secrets, Arc::clone(&metrics), now);
+    let alerts = Outbox::new(secrets, Arc::clone(&slack), Arc::clone(&metrics), now);
     let ctx = Arc::new(Context {
         client,
         clock,
@@ -280,14 +277,27 @@ fn describe(error: &dyn std::error::Error) -> String {
 }
 
 fn heard(news: News, ctx: &Context) {
-    if let News::Told(told) = news {
-        for told in told {
-            let now = ctx.clock.now();
-            let workload = ctx.store.lock().told(&told.incident, told.phase, now);
-            if let Some(workload) = workload {
-                ctx.queue.wake_in(workload, Duration::ZERO);
-            }
+    let now = ctx.clock.now();
+    let workloads: Vec<_> = match news {
+        News::Told(told) => {
+            let mut store = ctx.store.lock();
+            let noted = told.iter();
+            noted
+                .filter_map(|told| store.told(&told.incident, told.phase, now))
+                .collect()
         }
+        News::Posted(PostedNow {
+            incident,
+            channel,
+            post,
+        }) => {
+            let workload = ctx.store.lock().posted(&incident, &channel, post);
+            workload.into_iter().collect()
+        }
+        News::Problems => Vec::new(),
+    };
+    for workload in workloads {
+        ctx.queue.wake_in(workload, Duration::ZERO);
     }
 }
 

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use podmender_policy::{
     approval::Approval,
     audit::{AuditRecord, Chain, Fact, Head},
-    bounds::Name,
-    incident::{Incident, IncidentId, Phase, Told},
+    bounds::{Name, Text},
+    incident::{Incident, IncidentId, Phase, Post, Told},
     ledger::Ledger,
     observation::{LogFindings, StormSeen},
     plan::Plan,
@@ -130,17 +130,38 @@ impl State {
 
     /// Takes over what was written.
     pub fn commit(&mut self, draft: Draft, version: String) {
-        let workload = draft.incident.spec.workload.clone();
         self.head = draft.head;
         self.ledger_dirty |= !draft.records.is_empty();
-        self.incidents.insert(
-            workload,
-            Stored {
-                incident: draft.incident,
-                version,
-                dirty: false,
-            },
-        );
+        self.adopt(draft.incident, version);
+    }
+
+    /// Takes over an incident as the API server has it, but for what the alert sender and the model's task have noted since
+    /// it was sent there: that stays to be written.
+    pub fn adopt(&mut self, mut incident: Incident, version: String) {
+        let workload = incident.spec.workload.clone();
+        let known = self.incidents.get(&workload).map(|s| &s.incident);
+        let mut dirty = false;
+        if let Some(noted) = known.filter(|known| known.id == incident.id) {
+            let (noted, status) = (&noted.status, &mut incident.status);
+            if noted.told.is_some() && noted.told != status.told {
+                status.told.clone_from(&noted.told);
+                dirty = true;
+            }
+            if noted.summary.is_some() && noted.summary != status.summary {
+                status.summary.clone_from(&noted.summary);
+                dirty = true;
+            }
+            if noted.posts != status.posts {
+                status.posts.clone_from(&noted.posts);
+                dirty = true;
+            }
+        }
+        let stored = Stored {
+            incident,
+            version,
+            dirty,
+        };
+        self.incidents.insert(workload, stored);
     }
 
     /// Brings the ledger up to date with what `incident` knows of its attempts.
@@ -262,6 +283,20 @@ impl State {
     pub fn told(&mut self, id: &IncidentId, phase: Phase, now: Timestamp) -> Option<WorkloadRef> {
         let stored = self.incidents.values_mut().find(|s| s.incident.id == *id)?;
         stored.incident.status.told = Some(Told { phase, at: now });
+        stored.dirty = true;
+        Some(stored.incident.spec.workload.clone())
+    }
+
+    /// Notes where a card about an incident stands (`None`: that of this channel is gone). Returns the workload, to be
+    /// written with its next pass.
+    pub fn posted(
+        &mut self,
+        id: &IncidentId,
+        channel: &Text<80>,
+        post: Option<Post>,
+    ) -> Option<WorkloadRef> {
+        let stored = self.incidents.values_mut().find(|s| s.incident.id == *id)?;
+        stored.incident.note_post(channel, post);
         stored.dirty = true;
         Some(stored.incident.spec.workload.clone())
     }

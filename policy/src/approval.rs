@@ -9,7 +9,7 @@ pub use ticket::Ticket;
 use crate::{
     bounds::{Name, Text},
     incident::IncidentId,
-    remedy::RemedyName,
+    remedy::{Effect, RemedyName},
 };
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -37,6 +37,9 @@ pub struct ApprovalRequest {
     pub expires_at: Timestamp,
     /// Why a person is asked.
     pub because: Text<256>,
+    /// What exactly a yes does, as it is shown. Absent: an older version asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect: Option<Effect>,
     /// How many different people must approve.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 5))]

@@ -124,6 +124,21 @@ pub struct Told {
     pub at: Timestamp,
 }
 
+/// The most cards of an incident whose places are kept.
+pub const MAX_POSTS: usize = 8;
+
+/// Where a card about the incident stands, so that it is brought up to date after a restart too.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Post {
+    /// The channel as the policy names it.
+    pub channel: Text<80>,
+    /// The channel's id.
+    pub conversation: Text<32>,
+    /// The message's id in the channel.
+    pub ts: Text<32>,
+}
+
 /// What changes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -174,6 +189,10 @@ pub struct IncidentStatus {
     /// What a language model makes of it: a guess that nobody has checked, and that no decision reads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<Summary>,
+    /// Where cards about it stand.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub posts: Vec<Post>,
     /// The audit records of this incident, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 96))]
@@ -231,6 +250,7 @@ impl Incident {
                 snoozed_until: None,
                 told: None,
                 summary: None,
+                posts: Vec::new(),
                 timeline: Vec::new(),
             },
         }
@@ -556,6 +576,15 @@ impl Incident {
     pub fn guess(&self) -> Option<&Summary> {
         let about = |s: &&Summary| s.explains == self.status.diagnosis.failure;
         self.status.summary.as_ref().filter(about)
+    }
+
+    /// Notes where a card stands (`None`: that of this channel is gone). There is one a channel.
+    pub fn note_post(&mut self, channel: &Text<80>, post: Option<Post>) {
+        let posts = &mut self.status.posts;
+        posts.retain(|p| p.channel != *channel);
+        posts.extend(post);
+        let surplus = posts.len().saturating_sub(MAX_POSTS);
+        posts.drain(..surplus);
     }
 
     /// Whether anybody still has to look at it.

@@ -52,7 +52,8 @@ fn missing(path: &str, given: &Value, again: &Value) {
 }
 
 fn client(slack: &Slack) -> (Api, Secret) {
-    let dir = std::env::temp_dir().join(format!("podmender-shapes-{}", std::process::id()));
+    let port = reqwest::Url::parse(&slack.api()).unwrap().port().unwrap();
+    let dir = std::env::temp_dir().join(format!("podmender-shapes-{}-{port}", std::process::id()));
     std::fs::create_dir_all(&dir).unwrap();
     std::fs::write(dir.join("SLACK_BOT_TOKEN"), "xoxb-1").unwrap();
     std::fs::write(dir.join("SLACK_APP_TOKEN"), "xapp-1").unwrap();
@@ -77,10 +78,7 @@ async fn calls_and_their_answers_have_the_shapes_that_others_expect() {
                 "type": "button", "action_id": "podmender_details", "value": "t", "style": "primary",
                 "text": {"type": "plain_text", "text": "Details", "emoji": false}}]}),
         ],
-        thread_ts: None,
-        metadata: Some(
-            json!({"event_type": "podmender_incident", "event_payload": {"incident": "web-1"}}),
-        ),
+        ..Message::default()
     };
     let card = api.post("#ops", &message).await.unwrap();
     let (channel, ts) = (card.channel.as_str(), card.ts.as_str());
@@ -97,7 +95,6 @@ async fn calls_and_their_answers_have_the_shapes_that_others_expect() {
     api.connections_open(&app).await.unwrap();
     api.user_info("U0GIL0000").await.unwrap();
     api.group_members(ON_CALL).await.unwrap();
-    api.history(channel, "0").await.unwrap();
     slack
         .click("ada", channel, ts, "podmender_details")
         .unwrap();
@@ -143,10 +140,6 @@ async fn calls_and_their_answers_have_the_shapes_that_others_expect() {
                 let group: SlackApiUserGroupsUsersListResponse = read(method, answer);
                 assert_eq!(group.users.len(), 1);
             }
-            "conversations.history" => {
-                let history: SlackApiConversationsHistoryResponse = read(method, answer);
-                assert_eq!(history.messages.len(), 1);
-            }
             "views.open" => {
                 whole::<SlackApiViewsOpenRequest>(method, &args);
                 read::<SlackApiViewsOpenResponse>(method, answer);
@@ -154,7 +147,7 @@ async fn calls_and_their_answers_have_the_shapes_that_others_expect() {
             other => panic!("{other} is not compared"),
         }
     }
-    assert_eq!(slack.world().calls.len(), 9);
+    assert_eq!(slack.world().calls.len(), 8);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! `${NAME}` and literals become addresses; the address itself never appears in an error, a log or a condition.
 
-use crate::alert::channel::{self, Channel, Source};
-use podmender_policy::bounds::Name;
+use crate::alert::channel::{Channel, Source};
+use podmender_policy::bounds::{Name, Text};
 use std::{
     fs::File,
     io::{self, Read},
@@ -29,7 +29,7 @@ pub enum AddressError {
     /// Empty.
     #[error("{0} is empty: expected an address such as https://hooks.example.org/…")]
     Empty(String),
-    /// The secret for signing is empty.
+    /// The secret for signing, or the token, is empty.
     #[error(
         "`${{{0}}}` is empty: put the secret that the receiver knows under that key of the Secret"
     )]
@@ -37,11 +37,6 @@ pub enum AddressError {
     /// Not an address.
     #[error("{0} is not an address: expected https://HOST/PATH, with nothing around it")]
     Malformed(String),
-    /// The agent cannot do this yet.
-    #[error(
-        "posting with a Slack app token is not supported yet: use an incoming webhook (`webhook: ${{NAME}}`)"
-    )]
-    NotSupported,
 }
 
 /// The folder in which Secrets are mounted.
@@ -100,10 +95,18 @@ impl Secrets {
     }
 }
 
-/// Where a channel's messages go, and by which secret they are signed, if by any. Never printed.
+/// Where a message is posted to, and by which secret it is signed, if by any. Never printed.
 pub(crate) struct Target {
     pub(crate) url: reqwest::Url,
     pub(crate) signing: Option<String>,
+}
+
+/// How a channel is reached.
+pub(crate) enum Way {
+    /// By one HTTP POST.
+    Post(Target),
+    /// By a Slack app, whose client reads the token at each use.
+    App { channel: Text<80>, token: Source },
 }
 
 impl Secrets {
@@ -111,21 +114,35 @@ impl Secrets {
     ///
     /// # Errors
     /// See [`AddressError`]; none of them holds a value.
-    pub(crate) fn target(&self, channel: &Channel) -> Result<Target, AddressError> {
-        let url = self.address(channel::source(channel)?)?;
-        let signing = match channel {
+    pub(crate) fn way(&self, channel: &Channel) -> Result<Way, AddressError> {
+        let (url, signing) = match channel {
+            Channel::SlackApp { channel, token } => {
+                self.secret(token)?;
+                return Ok(Way::App {
+                    channel: channel.clone(),
+                    token: token.clone(),
+                });
+            }
             Channel::Webhook {
-                signing: Some(source),
-                ..
-            } => match (self.read(source)?, source) {
-                (secret, Source::Named(name)) if secret.is_empty() => {
-                    return Err(AddressError::EmptySecret(name.clone()));
-                }
-                (secret, _) => Some(secret),
-            },
-            _ => None,
+                url,
+                signing: Some(signing),
+            } => (url, Some(signing)),
+            Channel::SlackWebhook { url } | Channel::Webhook { url, signing: None } => (url, None),
         };
-        Ok(Target { url, signing })
+        Ok(Way::Post(Target {
+            url: self.address(url)?,
+            signing: signing.map(|source| self.secret(source)).transpose()?,
+        }))
+    }
+
+    /// A secret that is not empty.
+    fn secret(&self, source: &Source) -> Result<String, AddressError> {
+        match (self.read(source)?, source) {
+            (secret, Source::Named(name)) if secret.is_empty() => {
+                Err(AddressError::EmptySecret(name.clone()))
+            }
+            (secret, _) => Ok(secret),
+        }
     }
 }
 

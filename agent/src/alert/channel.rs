@@ -1,6 +1,5 @@
 //! Where alerts go, as a policy names it: how to call a channel in a label, a condition or a log, never by its address.
 
-use crate::alert::address::AddressError;
 pub use podmender_policy::rules::{Channel, Source};
 
 /// The kind of channel: a metric label.
@@ -23,10 +22,10 @@ pub fn shown(channel: &Channel) -> String {
     }
 }
 
-/// Where the address to post to stands, or why nothing can be posted.
-pub(crate) fn source(channel: &Channel) -> Result<&Source, AddressError> {
+/// Where the channel's secret stands: the address to post to, or the token to post with.
+pub(crate) fn source(channel: &Channel) -> &Source {
     match channel {
-        Channel::SlackWebhook { url } | Channel::Webhook { url, .. } => Ok(url),
-        Channel::SlackApp { .. } => Err(AddressError::NotSupported),
+        Channel::SlackWebhook { url } | Channel::Webhook { url, .. } => url,
+        Channel::SlackApp { token, .. } => token,
     }
 }

@@ -1,6 +1,9 @@
 //! When which message goes to one channel: no I/O here, so that every rule can be tested without waiting.
 
-use crate::alert::notice::{Notice, is_news};
+use crate::alert::{
+    cards::{Cards, Refresh, Standing},
+    notice::{Notice, is_news},
+};
 use governor::{
     Quota, RateLimiter,
     clock::Clock,
@@ -85,7 +88,7 @@ type Limiter = RateLimiter<NotKeyed, InMemoryState, Uptime, NoOpMiddleware<Durat
 
 /// What a lane wants.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Next {
+pub(crate) enum Next {
     /// Nothing, until something is offered or a message has arrived.
     Idle,
     /// Nothing before this time.
@@ -94,6 +97,8 @@ pub enum Next {
     Single(Arc<Notice>),
     /// One message about as many of these as fit.
     Digest(Vec<Arc<Notice>>),
+    /// A card of a Slack app no longer shows what is the case.
+    Refresh(Refresh),
 }
 
 /// How much of a message is sent.
@@ -112,6 +117,17 @@ struct Pending {
     since: Duration,
 }
 
+/// One exchange at a time.
+#[derive(Debug, Default)]
+enum UnderWay {
+    #[default]
+    Nothing,
+    /// A message about these.
+    News(Vec<Arc<Notice>>),
+    /// A card is brought up to date.
+    Refresh,
+}
+
 /// The messages of one channel: pending, under way, told.
 #[derive(Debug)]
 pub(crate) struct Lane {
@@ -119,10 +135,19 @@ pub(crate) struct Lane {
     clock: Uptime,
     limiter: Limiter,
     pending: BTreeMap<IncidentId, Pending>,
-    under_way: Vec<Arc<Notice>>,
+    under_way: UnderWay,
     /// What this channel was told and the incident's status does not say yet.
     told: BTreeMap<IncidentId, Phase>,
+    /// After a failure: nothing before this.
     not_before: Duration,
+    /// After a digest: nothing but questions before this, so that what comes joins the next one.
+    calm_until: Duration,
+    /// The cards of a Slack app; no other channel has any.
+    cards: Option<Cards>,
+    /// How often cards may be brought up to date.
+    refreshes: Limiter,
+    /// After a failure of that: no card before this.
+    no_refresh_before: Duration,
     failures: u32,
     /// How the next message is written.
     pub(crate) form: Form,
@@ -139,13 +164,25 @@ impl Lane {
             clock,
             limiter: limiter(pace, clock),
             pending: BTreeMap::new(),
-            under_way: Vec::new(),
+            under_way: UnderWay::Nothing,
             told: BTreeMap::new(),
             not_before: Duration::ZERO,
+            calm_until: Duration::ZERO,
+            cards: None,
+            refreshes: refreshes(pace, clock),
+            no_refresh_before: Duration::ZERO,
             failures: 0,
             form: Form::Full,
             problem: None,
             misconfigured: false,
+        }
+    }
+
+    /// With a card for each incident, in `channel` as policies name it.
+    pub(crate) fn with_cards(self, channel: Text<80>) -> Self {
+        Self {
+            cards: Some(Cards::new(channel)),
+            ..self
         }
     }
 
@@ -154,23 +191,27 @@ impl Lane {
         if self.pace != pace {
             self.pace = pace;
             self.limiter = limiter(pace, self.clock);
+            self.refreshes = refreshes(pace, self.clock);
         }
     }
 
     /// Takes the newest state of an incident; replaces what was pending of it, or drops it if it is no news any more.
-    /// Returns whether anything is pending now.
+    /// Returns whether anything is to be done about it now.
     pub(crate) fn offer(&mut self, notice: &Arc<Notice>) -> bool {
         let id = &notice.id;
+        let now = self.clock.now();
+        let stale = self.cards.as_mut().is_some_and(|c| c.offer(notice, now));
         let known = self.told.get(id).copied();
         if known.is_some() && known == notice.told {
             self.told.remove(id);
         }
         let told = known.or(notice.told);
         // While a message is under way it is open what will have been told: keep the newest state until then.
-        let open = self.under_way.iter().any(|n| &n.id == id);
+        let open =
+            matches!(&self.under_way, UnderWay::News(about) if about.iter().any(|n| &n.id == id));
         if !open && !is_news(told, notice.phase) {
             self.pending.remove(id);
-            return false;
+            return stale;
         }
         let mut notice = Arc::clone(notice);
         if told != notice.told || self.pending.len() >= SLIM_FROM {
@@ -182,7 +223,7 @@ impl Lane {
         }
         let since = match self.pending.get(id) {
             Some(before) => before.since,
-            None => self.clock.now(),
+            None => now,
         };
         self.pending.insert(id.clone(), Pending { notice, since });
         true
@@ -192,6 +233,32 @@ impl Lane {
     pub(crate) fn forget(&mut self, id: &IncidentId) {
         self.pending.remove(id);
         self.told.remove(id);
+        if let Some(cards) = &mut self.cards {
+            cards.forget(id);
+        }
+    }
+
+    /// The card of an incident, if it has one.
+    pub(crate) fn card(&self, notice: &Arc<Notice>) -> Option<Standing> {
+        self.cards.as_ref()?.of(notice)
+    }
+
+    /// Takes over what became of a card. Returns whether it stands elsewhere than before.
+    pub(crate) fn keep(&mut self, standing: &Standing) -> bool {
+        self.cards.as_mut().is_some_and(|c| c.keep(standing))
+    }
+
+    /// Whether nothing is under way.
+    #[cfg(test)]
+    pub(crate) fn is_idle(&self) -> bool {
+        matches!(self.under_way, UnderWay::Nothing)
+    }
+
+    /// Whether nothing is left to do.
+    #[cfg(test)]
+    pub(crate) fn is_settled(&self) -> bool {
+        let stale = self.cards.as_ref().and_then(Cards::oldest);
+        self.is_idle() && self.pending.is_empty() && stale.is_none()
     }
 
     /// The phase of an incident that is still to be told here.
@@ -203,44 +270,100 @@ impl Lane {
         self.pending.len()
     }
 
-    /// What to do now. `Single` and `Digest` are to be followed by [`Lane::start`] or [`Lane::give_up`].
+    /// What to do now. All but `Idle` and `At` are to be followed by [`Lane::start`] or [`Lane::give_up`].
     pub(crate) fn next(&self) -> Next {
-        if self.pending.is_empty() || !self.under_way.is_empty() {
+        if !matches!(self.under_way, UnderWay::Nothing) {
             return Next::Idle;
         }
         let now = self.clock.now();
+        let news = self.news(now);
+        let news_at = match news {
+            Next::Idle => None,
+            Next::At(at) => Some(at),
+            due @ (Next::Single(_) | Next::Digest(_) | Next::Refresh(_)) => return due,
+        };
+        match (self.refresh(now), news_at) {
+            (Next::At(at), Some(news)) => Next::At(at.min(news)),
+            (Next::Idle, Some(news)) => Next::At(news),
+            (refresh, _) => refresh,
+        }
+    }
+
+    /// What is to be told now.
+    fn news(&self, now: Duration) -> Next {
+        let Some(first) = self.pending.values().min_by_key(|p| p.since) else {
+            return Next::Idle;
+        };
         if now < self.not_before {
             return Next::At(self.not_before);
         }
-        let Some(oldest) = self.pending.values().min_by_key(|p| p.since) else {
-            return Next::Idle;
-        };
+        let questions = self.pending.values().filter(|p| self.needs_buttons(p));
+        if let Some(question) = questions.min_by_key(|p| p.since) {
+            return self.paced(now, || Next::Single(Arc::clone(&question.notice)));
+        }
+        if now < self.calm_until {
+            return Next::At(self.calm_until);
+        }
         // In a storm nobody reads single messages: even the first waits a moment for those that come with it.
         let storm = self.pending.values().any(|p| in_storm(&p.notice));
         let many = self.pending.len() > SINGLES || storm;
-        if many && now < oldest.since + self.pace.settle {
-            return Next::At(oldest.since + self.pace.settle);
+        if many && now < first.since + self.pace.settle {
+            return Next::At(first.since + self.pace.settle);
         }
-        if let Err(early) = self.limiter.check() {
-            let wait = early.wait_time_from(now).max(Duration::from_millis(1));
-            return Next::At(now + wait);
+        self.paced(now, || {
+            if many && self.pending.len() > 1 {
+                let all = self.pending.values().map(|p| Arc::clone(&p.notice));
+                Next::Digest(all.collect())
+            } else {
+                Next::Single(Arc::clone(&first.notice))
+            }
+        })
+    }
+
+    /// A question, where there are buttons: it is never part of a digest.
+    fn needs_buttons(&self, pending: &Pending) -> bool {
+        self.cards.is_some() && pending.notice.phase == Phase::AwaitingApproval
+    }
+
+    fn paced(&self, now: Duration, due: impl FnOnce() -> Next) -> Next {
+        match self.limiter.check() {
+            Ok(()) => due(),
+            Err(early) => Next::At(now + early.wait_time_from(now).max(Duration::from_millis(1))),
         }
-        if many && self.pending.len() > 1 {
-            let all = self.pending.values().map(|p| Arc::clone(&p.notice));
-            Next::Digest(all.collect())
-        } else {
-            Next::Single(Arc::clone(&oldest.notice))
+    }
+
+    /// The card that is to be brought up to date now.
+    fn refresh(&self, now: Duration) -> Next {
+        let Some(refresh) = self.cards.as_ref().and_then(Cards::oldest) else {
+            return Next::Idle;
+        };
+        let from = self.not_before.max(self.no_refresh_before);
+        if now < from {
+            return Next::At(from);
+        }
+        match self.refreshes.check() {
+            Ok(()) => Next::Refresh(refresh),
+            Err(early) => Next::At(now + early.wait_time_from(now).max(Duration::from_millis(1))),
         }
     }
 
     /// A message about these is under way.
     pub(crate) fn start(&mut self, about: Vec<Arc<Notice>>) {
-        self.under_way = about;
+        self.under_way = UnderWay::News(about);
+    }
+
+    /// A card is being brought up to date.
+    pub(crate) fn start_refresh(&mut self) {
+        self.under_way = UnderWay::Refresh;
     }
 
     /// The receiver took it. Returns what it was told, and whether the channel had a problem that is over now.
     pub(crate) fn arrived(&mut self) -> (Vec<Arc<Notice>>, bool) {
-        let told = std::mem::take(&mut self.under_way);
+        let told = match std::mem::take(&mut self.under_way) {
+            UnderWay::News(about) => about,
+            UnderWay::Refresh | UnderWay::Nothing => Vec::new(),
+        };
+        let now = self.clock.now();
         for notice in &told {
             let (id, phase) = (&notice.id, notice.tells());
             self.told.insert(id.clone(), phase);
@@ -249,7 +372,10 @@ impl Lane {
                     Arc::make_mut(&mut p.notice).told = Some(phase);
                 }
                 Some(_) => {
-                    self.pending.remove(id);
+                    // No news, but perhaps more than the card shows that was posted meanwhile.
+                    if let (Some(p), Some(cards)) = (self.pending.remove(id), &mut self.cards) {
+                        cards.offer(&p.notice, now);
+                    }
                 }
                 None => {}
             }
@@ -260,7 +386,7 @@ impl Lane {
             let pause = pause.clamp(self.pace.pause_min, self.pace.pause_max);
             let storm = told.iter().any(|notice| in_storm(notice));
             let pause = if storm { self.pace.pause_storm } else { pause };
-            self.not_before = self.clock.now() + pause;
+            self.calm_until = now + pause;
         }
         self.failures = 0;
         self.form = Form::Full;
@@ -270,7 +396,7 @@ impl Lane {
 
     /// The receiver did not take it: all of it stays pending. Returns whether the problem is a new one.
     pub(crate) fn failed(&mut self, problem: Text<256>, asked_wait: Option<Duration>) -> bool {
-        self.under_way.clear();
+        let what = std::mem::take(&mut self.under_way);
         self.failures = self.failures.saturating_add(1);
         let doubled = 1u32 << (self.failures - 1).min(16);
         let wait = self
@@ -278,14 +404,19 @@ impl Lane {
             .retry
             .saturating_mul(doubled)
             .min(self.pace.retry_max);
-        self.not_before = self.clock.now() + wait.max(asked_wait.unwrap_or_default());
+        let until = self.clock.now() + wait.max(asked_wait.unwrap_or_default());
+        match what {
+            // Slack limits each method by itself: a card that has to wait holds up no news.
+            UnderWay::Refresh => self.no_refresh_before = until,
+            UnderWay::News(_) | UnderWay::Nothing => self.not_before = until,
+        }
         self.misconfigured = false;
         self.complain(problem)
     }
 
     /// There is no usable address: looked at again a while later. Returns whether the problem is a new one.
     pub(crate) fn give_up(&mut self, problem: Text<256>) -> bool {
-        self.under_way.clear();
+        self.under_way = UnderWay::Nothing;
         self.not_before = self.clock.now() + self.pace.retry_max;
         self.misconfigured = true;
         self.complain(problem)
@@ -300,6 +431,17 @@ impl Lane {
 
 fn in_storm(notice: &Notice) -> bool {
     notice.reason == Reason::Storm
+}
+
+/// Cards: three at once, and a sixth slower than messages (`chat.update` may be called 50 times a minute).
+fn refreshes(pace: Pace, clock: Uptime) -> Limiter {
+    const AT_ONCE: NonZeroU32 = NonZeroU32::MIN.saturating_add(2);
+    let slower = Pace {
+        burst: AT_ONCE,
+        period: pace.period + pace.period / 5,
+        ..pace
+    };
+    limiter(slower, clock)
 }
 
 fn limiter(pace: Pace, clock: Uptime) -> Limiter {

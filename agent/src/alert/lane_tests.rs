@@ -19,7 +19,7 @@ fn send_due(lane: &mut Lane) -> Option<usize> {
     let about = match lane.next() {
         Next::Single(notice) => vec![notice],
         Next::Digest(all) => all,
-        Next::Idle | Next::At(_) => return None,
+        Next::Idle | Next::At(_) | Next::Refresh(_) => return None,
     };
     lane.start(about);
     Some(lane.arrived().0.len())
@@ -213,4 +213,93 @@ async fn what_was_told_before_a_restart_is_not_told_again() {
     assert!(!lane.offer(&notice(&api)));
     api.status.phase = Phase::Resolved;
     assert!(lane.offer(&notice(&api)));
+}
+
+/// What may have been a passing weakness is not: whoever read the first message waits for just this one.
+#[tokio::test(start_paused = true)]
+async fn detected_still_may_recover_then_escalated_is_told() {
+    let mut lane = lane(2);
+    let mut api = sample::incident("api");
+    api.status.reason = Reason::StillMayRecover;
+    assert!(lane.offer(&notice(&api)));
+    assert_eq!(send_due(&mut lane), Some(1));
+    api.status.told = Some(podmender_policy::incident::Told {
+        phase: Phase::Detected,
+        at: sample::now(),
+    });
+    api.status.phase = Phase::Escalated;
+    api.status.reason = Reason::VerifyFailed;
+    assert!(lane.offer(&notice(&api)), "the escalation is lost");
+    assert_eq!(send_due(&mut lane), Some(1));
+}
+
+/// As [`lane`], with cards.
+fn app_lane() -> Lane {
+    lane(2).with_cards("#ops".into())
+}
+
+/// A question is not lost in a digest, where it would have no buttons; and it does not wait for the pause after one.
+#[tokio::test(start_paused = true)]
+async fn a_question_in_a_storm_has_a_card_of_its_own() {
+    let mut lane = app_lane();
+    for i in 0..50 {
+        let mut incident = sample::incident(&format!("app-{i}"));
+        incident.status.reason = Reason::Storm;
+        lane.offer(&notice(&incident));
+    }
+    let mut question = sample::incident("api");
+    question.status.phase = Phase::AwaitingApproval;
+    lane.offer(&notice(&question));
+    let Next::Single(first) = lane.next() else {
+        panic!("{:?}", lane.next())
+    };
+    assert_eq!(first.id, question.id);
+    lane.start(vec![first]);
+    lane.arrived();
+    advance(Duration::from_secs(3)).await;
+    assert_eq!(send_due(&mut lane), Some(50), "the digest");
+    let mut another = sample::incident("web");
+    another.status.phase = Phase::AwaitingApproval;
+    lane.offer(&notice(&another));
+    advance(Duration::from_secs(1)).await;
+    assert_eq!(send_due(&mut lane), Some(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn cards_are_brought_up_to_date_slower_than_slack_allows() {
+    let mut lane = app_lane();
+    let mut updates = 0;
+    for step in 0..600_u32 {
+        for i in 0..20 {
+            let mut incident = sample::incident(&format!("app-{i}"));
+            incident.status.phase = Phase::Verifying;
+            incident.status.told = Some(podmender_policy::incident::Told {
+                phase: Phase::Detected,
+                at: sample::now(),
+            });
+            incident.note_post(
+                &"#ops".into(),
+                Some(podmender_policy::incident::Post {
+                    channel: "#ops".into(),
+                    conversation: "C1".into(),
+                    ts: Text::new(&i.to_string()),
+                }),
+            );
+            // Something changes on each card all the time.
+            incident.status.replicas.ready = step;
+            lane.offer(&notice(&incident));
+        }
+        if let Next::Refresh(refresh) = lane.next() {
+            lane.start_refresh();
+            lane.keep(&Standing {
+                notice: refresh.notice,
+                place: Some(refresh.place),
+                shown: crate::alert::cards::Shown::Newest,
+            });
+            lane.arrived();
+            updates += 1;
+        }
+        advance(Duration::from_millis(100)).await;
+    }
+    assert!((48..=53).contains(&updates), "{updates} in a minute");
 }

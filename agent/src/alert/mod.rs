@@ -4,6 +4,7 @@
 //! phase, so a receiver that is down loses nothing, and one that comes back hears the newest state once.
 
 pub mod address;
+mod cards;
 pub mod channel;
 pub mod digest;
 #[cfg(test)]
@@ -18,10 +19,11 @@ pub mod post;
 pub(crate) mod sample;
 pub mod sign;
 pub mod slack;
+mod slack_app;
 pub mod slack_card;
 pub mod slack_details;
 pub mod story;
 
 pub use address::Secrets;
 pub use channel::{Channel, Source};
-pub use outbox::{News, Outbox, ToldNow};
+pub use outbox::{News, Outbox, PostedNow, ToldNow};

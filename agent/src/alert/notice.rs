@@ -2,12 +2,12 @@
 
 use jiff::Timestamp;
 use podmender_policy::{
-    approval::{Answer, ApprovalRequest},
+    approval::{Answer, ApprovalRequest, Ticket},
     audit::{AuditRecord, Fact},
     bounds::{Message, Name},
     decide::{DecisionKind, Reason},
     diagnose::Diagnosis,
-    incident::{Attempt, Incident, IncidentId, Phase},
+    incident::{Attempt, Incident, IncidentId, Phase, Post},
     observation::Replicas,
     redact::RedactedEvidence,
     summary::Summary,
@@ -51,6 +51,12 @@ pub struct Notice {
     pub summary: Option<Summary>,
     /// The policy that covers it.
     pub policy: Name,
+    /// What the buttons of its card carry.
+    pub ticket: Ticket,
+    /// Until when a person put it off.
+    pub snoozed_until: Option<Timestamp>,
+    /// Where its cards stand.
+    pub posts: Vec<Post>,
 }
 
 impl Notice {
@@ -76,7 +82,28 @@ impl Notice {
             told: status.told.as_ref().map(|told| told.phase),
             summary: incident.guess().cloned(),
             policy: spec.policy.clone(),
+            ticket: match &status.approval {
+                Some(asked) => asked.ticket(&incident.id),
+                None => incident.ticket(),
+            },
+            snoozed_until: status.snoozed_until,
+            posts: status.posts.clone(),
         }
+    }
+
+    /// As [`Notice::of`], for those who are to be told at `now`: a second question is news too, and one that was put off is
+    /// put again when the time is over.
+    #[must_use]
+    pub fn at(incident: &Incident, now: Timestamp) -> Self {
+        let mut notice = Self::of(incident);
+        let asked = notice.approval.as_ref().map(|a| a.asked_at);
+        let again = notice.snoozed_until.filter(|until| *until <= now);
+        let told = incident.status.told.as_ref();
+        let told = told.filter(|t| t.phase == Phase::AwaitingApproval);
+        if told.is_some_and(|told| asked.max(again).is_some_and(|since| told.at < since)) {
+            notice.told = Some(Phase::Detected);
+        }
+        notice
     }
 
     /// As what this counts once it is told: a first message that says already that a person is needed if it happens again
@@ -159,6 +186,24 @@ mod tests {
             }
         }
         assert_eq!(messages, 2);
+    }
+
+    #[test]
+    fn a_question_that_was_put_off_is_put_again_once() {
+        let mut incident = crate::alert::sample::incident("api");
+        let [told, until, later] = ["03:02", "04:02", "04:03"]
+            .map(|at| crate::alert::sample::time(&format!("2026-11-21T{at}:00Z")));
+        incident.status.phase = Phase::AwaitingApproval;
+        incident.status.snoozed_until = Some(until);
+        let mut is_due = |told, now| {
+            let phase = Phase::AwaitingApproval;
+            incident.status.told = Some(podmender_policy::incident::Told { phase, at: told });
+            let notice = Notice::at(&incident, now);
+            is_news(notice.told, notice.phase)
+        };
+        assert!(!is_due(told, told));
+        assert!(is_due(told, later));
+        assert!(!is_due(later, later));
     }
 
     #[test]

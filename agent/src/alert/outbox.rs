@@ -4,7 +4,8 @@
 
 use crate::{
     alert::{
-        address::Secrets,
+        address::{Secrets, Way},
+        cards::Standing,
         channel::{self, Channel},
         digest::Digest,
         lane::{Form, Lane, Next, Pace, Uptime},
@@ -12,14 +13,20 @@ use crate::{
         payload,
         post::{Failure, Post},
         slack,
+        slack_app::{Desk, Errand},
     },
     metrics::{AlertResult, Metrics},
+    slack::apis::Apis,
 };
-use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use futures::{
+    FutureExt, StreamExt,
+    future::{self, BoxFuture},
+    stream::FuturesUnordered,
+};
 use jiff::Timestamp;
 use podmender_policy::{
     bounds::{Name, Text},
-    incident::{Incident, IncidentId, Phase},
+    incident::{self, Incident, IncidentId, Phase},
     rules::Alerting,
     workload::WorkloadRef,
 };
@@ -47,9 +54,22 @@ pub struct ToldNow {
     pub phase: Phase,
 }
 
+/// A card was posted, or is gone. To be kept in `status.posts`, so that it is brought up to date after a restart too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PostedNow {
+    /// The incident.
+    pub incident: IncidentId,
+    /// The channel as its policy names it.
+    pub channel: Text<80>,
+    /// Where it stands; `None`: it is gone.
+    pub post: Option<incident::Post>,
+}
+
 /// What the outbox has to say to the agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
+    /// A card stands elsewhere than before.
+    Posted(PostedNow),
     /// People were told.
     Told(Vec<ToldNow>),
     /// What is wrong with the channels has changed: see [`Outbox::problems`].
@@ -66,6 +86,7 @@ pub struct Outbox {
     clock: Uptime,
     now: Now,
     post: Post,
+    apps: Arc<Apis>,
     secrets: Secrets,
     metrics: Arc<Metrics>,
     pace: fn(&Channel) -> Pace,
@@ -104,18 +125,20 @@ fn pace(channel: &Channel) -> Pace {
     Pace::with_burst(NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN))
 }
 
-type Sent = (Channel, Result<(), Failure>);
+/// A message to a channel, and what became of the card if it was about one.
+type Sent = (Channel, Result<Option<Standing>, Failure>);
 
 impl Outbox {
     /// An outbox without channels. Nothing is read, connected or sent yet.
     #[must_use]
-    pub fn new(secrets: Secrets, metrics: Arc<Metrics>, now: Now) -> Self {
+    pub fn new(secrets: Secrets, apps: Arc<Apis>, metrics: Arc<Metrics>, now: Now) -> Self {
         Self {
             state: Mutex::default(),
             wake: Notify::new(),
             clock: Uptime::start(),
             now,
             post: Post::default(),
+            apps,
             secrets,
             metrics,
             pace,
@@ -153,7 +176,10 @@ impl Outbox {
             pace.period = pace.period.max(interval);
             let lane = lanes.entry(channel.clone()).or_insert_with(|| {
                 let mut lane = Lane::new(pace, self.clock);
-                if let Err(e) = self.secrets.target(channel) {
+                if let Channel::SlackApp { channel, .. } = channel {
+                    lane = lane.with_cards(channel.clone());
+                }
+                if let Err(e) = self.secrets.way(channel) {
                     lane.give_up(problem(channel, &e));
                 }
                 lane
@@ -174,7 +200,8 @@ impl Outbox {
         let mut pending = false;
         for channel in &alerting.channels {
             if let Some(lane) = lanes.get_mut(channel) {
-                let notice = notice.get_or_insert_with(|| Arc::new(Notice::of(incident)));
+                let notice =
+                    notice.get_or_insert_with(|| Arc::new(Notice::at(incident, (self.now)())));
                 pending |= lane.offer(notice);
             }
         }
@@ -238,13 +265,11 @@ impl Outbox {
             if matches!(next, Next::Idle | Next::At(_)) {
                 continue;
             }
-            match self.secrets.target(channel) {
-                Ok(target) => {
-                    let (body, about) = self.write(channel, lane.form, next);
-                    lane.start(about);
+            match self.secrets.way(channel) {
+                Ok(way) => {
+                    let sent = self.start(lane, way, channel, next);
                     let channel = channel.clone();
-                    let send = self.post.send(target, body, (self.now)());
-                    posts.push(send.map(|result| (channel, result)).boxed());
+                    posts.push(sent.map(|result| (channel, result)).boxed());
                 }
                 Err(e) => {
                     self.metrics
@@ -263,33 +288,53 @@ impl Outbox {
         self.clock.at(wake_at)
     }
 
-    /// The message, and what it is about.
-    fn write(&self, channel: &Channel, form: Form, next: Next) -> (Vec<u8>, Vec<Arc<Notice>>) {
-        let now = (self.now)();
-        let slack = !matches!(channel, Channel::Webhook { .. });
-        match next {
-            Next::Single(notice) if slack => (slack::incident(&notice, form, now), vec![notice]),
-            Next::Single(notice) => (payload::incident(&notice, form, now), vec![notice]),
-            Next::Digest(notices) => {
-                let digest = Digest::of(notices);
-                let body = if slack {
-                    slack::digest(&digest, form)
-                } else {
-                    payload::digest(&digest)
-                };
-                (body, digest.named)
+    /// Begins what is next on a lane.
+    fn start<'a>(
+        &'a self,
+        lane: &mut Lane,
+        way: Way,
+        channel: &Channel,
+        next: Next,
+    ) -> BoxFuture<'a, Result<Option<Standing>, Failure>> {
+        let (form, now) = (lane.form, (self.now)());
+        match way {
+            Way::Post(target) => {
+                let (body, about) = write(channel, form, next, now);
+                lane.start(about);
+                let sent = self.post.send(target, body, now);
+                sent.map(|sent| sent.map(|()| None)).boxed()
             }
-            Next::Idle | Next::At(_) => (Vec::new(), Vec::new()),
+            Way::App { channel, token } => {
+                let Some(errand) = errand(lane, next) else {
+                    return future::ready(Ok(None)).boxed();
+                };
+                let api = self.apps.of(&token);
+                let desk = Desk {
+                    api,
+                    channel,
+                    form,
+                    now,
+                };
+                async move { desk.run(errand).await.map_err(Failure::from) }.boxed()
+            }
         }
     }
 
-    fn finish(&self, channel: &Channel, result: Result<(), Failure>, news: &impl Fn(News)) {
+    fn finish(
+        &self,
+        channel: &Channel,
+        result: Result<Option<Standing>, Failure>,
+        news: &impl Fn(News),
+    ) {
         let mut state = self.state();
         let Some(lane) = state.lanes.get_mut(channel) else {
             return;
         };
+        let mut posted = None;
         let (outcome, changed, told) = match result {
-            Ok(()) => {
+            Ok(standing) => {
+                let moved = standing.filter(|standing| lane.keep(standing));
+                posted = moved.and_then(|standing| posted_now(channel, standing));
                 let (told, over) = lane.arrived();
                 (AlertResult::sent, over, told)
             }
@@ -304,6 +349,10 @@ impl Outbox {
         if changed {
             news(News::Problems);
         }
+        // First where it stands: both are then written at once.
+        if let Some(posted) = posted {
+            news(News::Posted(posted));
+        }
         if !told.is_empty() {
             news(News::Told(told));
         }
@@ -312,6 +361,59 @@ impl Outbox {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The message to a channel without cards, and what it is about.
+fn write(channel: &Channel, form: Form, next: Next, now: Timestamp) -> (Vec<u8>, Vec<Arc<Notice>>) {
+    let slack = !matches!(channel, Channel::Webhook { .. });
+    match next {
+        Next::Single(notice) if slack => (slack::incident(&notice, form, now), vec![notice]),
+        Next::Single(notice) => (payload::incident(&notice, form, now), vec![notice]),
+        Next::Digest(notices) => {
+            let digest = Digest::of(notices);
+            let body = if slack {
+                slack::digest(&digest, form)
+            } else {
+                payload::digest(&digest)
+            };
+            (body, digest.named)
+        }
+        Next::Idle | Next::At(_) | Next::Refresh(_) => (Vec::new(), Vec::new()),
+    }
+}
+
+/// What a Slack app is to do next.
+fn errand(lane: &mut Lane, next: Next) -> Option<Errand> {
+    match next {
+        Next::Single(notice) => {
+            lane.start(vec![Arc::clone(&notice)]);
+            Some(match lane.card(&notice) {
+                Some(standing) => Errand::Tell(standing),
+                None => Errand::Post(notice),
+            })
+        }
+        Next::Digest(notices) => {
+            let digest = Digest::of(notices);
+            lane.start(digest.named.clone());
+            Some(Errand::Digest(digest))
+        }
+        Next::Refresh(refresh) => {
+            lane.start_refresh();
+            Some(Errand::Refresh(refresh))
+        }
+        Next::Idle | Next::At(_) => None,
+    }
+}
+
+fn posted_now(channel: &Channel, standing: Standing) -> Option<PostedNow> {
+    let Channel::SlackApp { channel, .. } = channel else {
+        return None;
+    };
+    Some(PostedNow {
+        incident: standing.notice.id.clone(),
+        channel: channel.clone(),
+        post: standing.place.map(|place| place.kept(channel)),
+    })
 }
 
 /// What one channel was told, as far as no other channel of the same policy still has to tell it. (One that has no
@@ -363,6 +465,9 @@ fn problem(channel: &Channel, says: &impl fmt::Display) -> Text<256> {
     Text::new(&format!("{}: {says}", channel::shown(channel)))
 }
 
+#[cfg(test)]
+#[path = "slack_app_tests.rs"]
+mod slack_app_tests;
 #[cfg(test)]
 #[path = "outbox_tests.rs"]
 mod tests;

@@ -59,6 +59,7 @@ pub(crate) fn incident(name: &str) -> Incident {
             snoozed_until: None,
             told: None,
             summary: None,
+            posts: Vec::new(),
             timeline: Vec::new(),
         },
     }

@@ -43,10 +43,15 @@ pub fn incident(notice: &Notice, form: Form, now: Timestamp) -> Vec<u8> {
 #[must_use]
 pub fn digest(digest: &Digest, form: Form) -> Vec<u8> {
     let title = digest.title();
-    if form == Form::Plain {
-        return plain(&title, &digest.text());
+    match form {
+        Form::Plain => plain(&title, &digest.text()),
+        Form::Full => message(&title, digest_blocks(digest)),
     }
-    let mut blocks = vec![header(&title)];
+}
+
+/// The blocks of a digest.
+pub(super) fn digest_blocks(digest: &Digest) -> Vec<Value> {
+    let mut blocks = vec![header(&digest.title())];
     let mut text = String::new();
     let mut group = None;
     for line in &digest.lines {
@@ -69,7 +74,8 @@ pub fn digest(digest: &Digest, form: Form) -> Vec<u8> {
         blocks.push(section(&escaped(&note)));
     }
     blocks.push(section(&fenced(&digest.commands())));
-    message(&title, blocks)
+    blocks.truncate(BLOCKS);
+    blocks
 }
 
 /// A message to see whether a channel works (`podmender doctor --send-test`).
@@ -134,10 +140,15 @@ fn facts(story: &Story) -> String {
 
 /// Lines in a code block: nothing in them is parsed, and no backtick in them can end it.
 fn fenced(lines: &[String]) -> String {
-    let mut out = String::from("```");
+    let lines: Vec<String> = lines.iter().map(|line| escaped(line)).collect();
+    format!("```{}```", fitting(&lines))
+}
+
+/// As many lines as fit a section; what does not fit is counted.
+pub(super) fn fitting(lines: &[String]) -> String {
+    let mut out = String::new();
     let mut room = SECTION - 40;
     for (i, line) in lines.iter().enumerate() {
-        let line = escaped(line);
         let Some(left) = room.checked_sub(line.chars().count() + 1) else {
             out.push_str(&format!("\n… {} more lines", lines.len() - i));
             break;
@@ -146,9 +157,8 @@ fn fenced(lines: &[String]) -> String {
         if i > 0 {
             out.push('\n');
         }
-        out.push_str(&line);
+        out.push_str(line);
     }
-    out.push_str("```");
     out
 }
 

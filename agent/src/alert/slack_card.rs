@@ -4,9 +4,11 @@
 //! can become a mention, a link or an emoji. Limits: <https://docs.slack.dev/reference/block-kit/blocks>.
 
 use crate::alert::{
+    digest::Digest,
+    lane::Form,
     notice::Notice,
     slack::{self, HEADER, SECTION},
-    story,
+    story::{self, Story},
 };
 use jiff::Timestamp;
 use podmender_policy::{
@@ -16,6 +18,7 @@ use podmender_policy::{
     workload::WorkloadKind,
 };
 use serde_json::{Value, json};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// The block that holds the buttons.
 pub const QUESTION: &str = "podmender_question";
@@ -65,21 +68,6 @@ impl Button {
     }
 }
 
-/// What the card shows beside the incident's story.
-#[derive(Clone, Copy, Debug)]
-pub struct Face<'a> {
-    /// What the buttons carry.
-    pub ticket: &'a str,
-    /// What exactly would be done, where that is known.
-    pub effect: Option<&'a Effect>,
-    /// How many different people must approve.
-    pub needed: u8,
-    /// How many have.
-    pub approved: u8,
-    /// Until when a person put it off.
-    pub snoozed_until: Option<Timestamp>,
-}
-
 /// A message of the app, without its place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Card {
@@ -91,15 +79,41 @@ pub struct Card {
 
 /// The card of an incident as it stands now: posted once, and replaced by its newer self.
 #[must_use]
-pub fn card(notice: &Notice, face: &Face<'_>, now: Timestamp) -> Card {
+pub fn card(notice: &Notice, form: Form, now: Timestamp) -> Card {
     let story = story::of(notice, now);
+    let mut blocks = match form {
+        Form::Full => told(notice, &story, now),
+        Form::Plain => vec![plain(&story.text())],
+    };
+    let buttons: Vec<Value> = buttons(notice.phase)
+        .iter()
+        .map(|button| button.json(notice.ticket.as_str()))
+        .collect();
+    blocks.push(json!({"type": "actions", "block_id": QUESTION, "elements": buttons}));
+    blocks.push(slack::context(&format!(
+        "Incident {} · policy {}",
+        notice.id, notice.policy
+    )));
+    Card {
+        text: slack::clip(&slack::escaped(&story.title), HEADER),
+        blocks,
+    }
+}
+
+/// Everything but buttons.
+fn told(notice: &Notice, story: &Story, now: Timestamp) -> Vec<Value> {
     let mut blocks = vec![slack::header(&story.title)];
     let asks = matches!(notice.phase, Phase::AwaitingApproval);
     let mut facts = Lines::default();
     for (label, text) in &story.facts {
-        // With a question, these two are said more exactly below.
-        if !(asks && matches!(*label, "Decision" | "Next")) {
-            facts.fact(label, text);
+        match *label {
+            // With a question, these two are said more exactly below.
+            "Decision" | "Next" if asks => {}
+            // The card stands for hours: "3 minutes ago" would not stay true.
+            "Since" if notice.phase != Phase::Resolved => {
+                facts.fact_at("Since", notice.first_seen, now);
+            }
+            label => facts.fact(label, text),
         }
     }
     blocks.push(facts.section());
@@ -115,26 +129,66 @@ pub fn card(notice: &Notice, face: &Face<'_>, now: Timestamp) -> Card {
         blocks.push(lines.section());
     }
     if let Some(asked) = notice.approval.as_ref().filter(|_| asks) {
-        blocks.push(question(notice, asked, face, now).section());
+        blocks.push(question(notice, asked, now).section());
     }
-    if let Some(until) = face.snoozed_until.filter(|until| *until > now) {
+    if let Some(until) = notice.snoozed_until.filter(|until| *until > now) {
         let mut lines = Lines::default();
         lines.fact_at("Snoozed until", until, now);
         blocks.push(lines.section());
     }
-    let buttons: Vec<Value> = buttons(notice.phase)
-        .iter()
-        .map(|button| button.json(face.ticket))
-        .collect();
-    blocks.push(json!({"type": "actions", "block_id": QUESTION, "elements": buttons}));
-    blocks.push(slack::context(&format!(
-        "Incident {} · policy {}",
-        notice.id, notice.policy
-    )));
+    blocks
+}
+
+/// What follows in the thread when a card's news must not be missed: what is the case now, and what is wanted.
+#[must_use]
+pub fn follow_up(notice: &Notice, form: Form, now: Timestamp) -> Card {
+    let story = story::of(notice, now);
+    let mut lines = Lines::default();
+    lines.say(&story.title);
+    for (label, text) in &story.facts {
+        if matches!(*label, "Answer" | "Tried" | "Decision" | "Now" | "Next") {
+            lines.fact(label, text);
+        }
+    }
     Card {
         text: slack::clip(&slack::escaped(&story.title), HEADER),
-        blocks,
+        blocks: match form {
+            Form::Full => vec![lines.section()],
+            Form::Plain => vec![plain(&story.title)],
+        },
     }
+}
+
+/// The digest of many.
+#[must_use]
+pub fn digest(digest: &Digest, form: Form) -> Card {
+    Card {
+        text: slack::clip(&slack::escaped(&digest.title()), HEADER),
+        blocks: match form {
+            Form::Full => slack::digest_blocks(digest),
+            Form::Plain => vec![plain(&digest.text())],
+        },
+    }
+}
+
+/// A number that is another one when the card would tell something else: not for each second that passes, and not for each
+/// restart in a loop.
+#[must_use]
+pub(crate) fn face(notice: &Notice) -> u64 {
+    let mut still = notice.clone();
+    still.diagnosis.restarts = 0;
+    still.told = None;
+    let card = card(&still, Form::Full, notice.first_seen);
+    let mut hasher = DefaultHasher::new();
+    for block in &card.blocks {
+        block.to_string().hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+/// Text without any mark-up.
+fn plain(text: &str) -> Value {
+    json!({"type": "section", "text": {"type": "plain_text", "text": slack::clip(text, SECTION), "emoji": false}})
 }
 
 /// Which buttons there are: an answer is possible only while one is wanted.
@@ -153,26 +207,34 @@ fn buttons(phase: Phase) -> &'static [Button] {
     }
 }
 
-fn question(notice: &Notice, asked: &ApprovalRequest, face: &Face<'_>, now: Timestamp) -> Lines {
+fn question(notice: &Notice, asked: &ApprovalRequest, now: Timestamp) -> Lines {
     let mut lines = Lines::default();
-    let what = match face.effect {
+    let effect = asked.effect.as_ref();
+    let what = match effect {
         Some(effect) => story::effect(effect),
         None => asked.remedy.as_str().to_owned(),
     };
     lines.fact("Podmender asks", &format!("may it do this: {what}?"));
     lines.fact("Because", asked.because.as_str());
-    lines.fact("What changes", &changes(notice, asked.remedy, face.effect));
+    lines.fact("What changes", &changes(notice, asked.remedy, effect));
     lines.fact(
         "Without an answer",
         "nothing is done, and it is left to a person",
     );
     lines.fact_at("Answers count until", asked.expires_at, now);
-    if face.needed > 1 {
+    if asked.needed > 1 {
+        let votes: Vec<_> = asked.votes.iter().map(|v| v.by.as_str()).collect();
+        let so_far = if votes.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", votes.join(", "))
+        };
         lines.fact(
             "Approvals",
             &format!(
-                "{} of {}, from different people; one Deny ends it",
-                face.approved, face.needed
+                "{} of {}{so_far}, from different people; one Deny ends it",
+                votes.len(),
+                asked.needed
             ),
         );
     }
@@ -192,9 +254,7 @@ fn changes(notice: &Notice, remedy: RemedyName, effect: Option<&Effect>) -> Stri
                 notice.workload.name
             )
         }
-        Some(Effect::RolloutRestart { stamp, .. }) => format!(
-            "every pod is replaced, as the rollout strategy says. In spec.template.metadata.annotations: + kubectl.kubernetes.io/restartedAt: {stamp}"
-        ),
+        Some(Effect::RolloutRestart { .. }) => "every pod is replaced, as the rollout strategy says. In spec.template.metadata.annotations: + kubectl.kubernetes.io/restartedAt: (the time of the act)".to_owned(),
         None => format!(
             "what {} does under this policy to {}",
             remedy.as_str(),
@@ -211,6 +271,12 @@ struct Lines {
 }
 
 impl Lines {
+    fn say(&mut self, text: &str) {
+        self.length += text.chars().count();
+        self.elements
+            .push(json!({"type": "text", "text": format!("{text}\n"), "style": {"bold": true}}));
+    }
+
     fn fact(&mut self, label: &str, text: &str) {
         self.push(
             label,
@@ -252,20 +318,7 @@ impl Lines {
 
 /// Lines of the cluster's own words. What does not fit is counted.
 pub(super) fn preformatted(lines: &[String]) -> Value {
-    let mut text = String::new();
-    let mut room = SECTION - 40;
-    for (i, line) in lines.iter().enumerate() {
-        let Some(left) = room.checked_sub(line.chars().count() + 1) else {
-            text.push_str(&format!("\n… {} more lines", lines.len() - i));
-            break;
-        };
-        room = left;
-        if i > 0 {
-            text.push('\n');
-        }
-        text.push_str(line);
-    }
-    let text = json!({"type": "text", "text": text});
+    let text = json!({"type": "text", "text": slack::fitting(lines)});
     json!({"type": "rich_text", "elements": [{"type": "rich_text_preformatted", "elements": [text]}]})
 }
 

@@ -11,7 +11,6 @@ use podmender_policy::{
 
 const HOSTILE: &str =
     "<!channel> <@U123> <http://x|OK> ``` *b* & http://evil.example/ :x: \u{202e}\u{200b}";
-const TICKET: &str = "abcdefghijklmnopqrstuvwxyz";
 
 fn asking() -> Incident {
     let mut incident = sample::incident("api");
@@ -43,14 +42,16 @@ fn evict() -> Effect {
 }
 
 fn drawn(incident: &Incident, effect: Option<&Effect>) -> Card {
-    let face = Face {
-        ticket: TICKET,
-        effect,
-        needed: 2,
-        approved: 1,
-        snoozed_until: None,
-    };
-    card(&Notice::of(incident), &face, sample::now())
+    let mut incident = incident.clone();
+    if let Some(asked) = &mut incident.status.approval {
+        asked.effect = effect.cloned();
+        asked.needed = 2;
+        asked.votes = serde_json::from_value(json!([
+            {"by": "ann", "via": {"type": "kubernetes"}, "proof": "Proven", "approval": "a1"},
+        ]))
+        .expect("votes");
+    }
+    card(&Notice::of(&incident), Form::Full, sample::now())
 }
 
 fn actions(card: &Card) -> Vec<&str> {
@@ -59,7 +60,9 @@ fn actions(card: &Card) -> Vec<&str> {
         .and_then(|b| b["elements"].as_array())
         .expect("buttons");
     for element in elements {
-        assert_eq!(element["value"], TICKET);
+        let ticket = element["value"].as_str().expect("ticket");
+        assert_eq!(ticket.len(), 26);
+        assert_eq!(ticket, elements[0]["value"]);
     }
     elements
         .iter()
@@ -107,7 +110,7 @@ fn a_question_says_what_why_what_changes_and_until_when() {
         "What changes: pod api-7c9f8d6b5-x2x4z is evicted",
         "Without an answer: nothing is done",
         "Answers count until: 03:32:00 UTC",
-        "Approvals: 1 of 2, from different people",
+        "Approvals: 1 of 2 (ann), from different people",
     ] {
         from += text[from..]
             .find(part)
@@ -133,7 +136,7 @@ fn a_rollout_restart_shows_the_one_line_that_it_adds() {
     };
     let text = read(&drawn(&asking(), Some(&effect)).blocks);
     assert!(
-        text.contains("+ kubectl.kubernetes.io/restartedAt: 2026-11-21T03:04:30Z"),
+        text.contains("+ kubectl.kubernetes.io/restartedAt: "),
         "{text}"
     );
 }
@@ -180,15 +183,9 @@ fn after_an_answer_the_card_says_whose_and_takes_no_other() {
 
 #[test]
 fn a_snoozed_question_says_until_when_and_keeps_its_buttons() {
-    let notice = Notice::of(&asking());
-    let face = Face {
-        ticket: TICKET,
-        effect: None,
-        needed: 1,
-        approved: 0,
-        snoozed_until: Some(sample::time("2026-11-21T04:04:30Z")),
-    };
-    let card = card(&notice, &face, sample::now());
+    let mut incident = asking();
+    incident.status.snoozed_until = Some(sample::time("2026-11-21T04:04:30Z"));
+    let card = card(&Notice::of(&incident), Form::Full, sample::now());
     assert!(read(&card.blocks).contains("Snoozed until: 04:04:30 UTC"));
     assert_eq!(actions(&card).len(), 4);
     assert!(!read(&card.blocks).contains("Approvals:"));
@@ -254,10 +251,30 @@ fn fault_55_nothing_from_the_cluster_is_more_than_text_on_the_card() {
         Phase::Resolved,
     ] {
         incident.status.phase = phase;
-        let card = drawn(&incident, Some(&effect));
-        inert(&card.blocks, 50);
-        assert!(!card.text.contains(['<', '>']), "{}", card.text);
+        let reply = follow_up(&Notice::of(&incident), Form::Full, sample::now());
+        let plain = card(&Notice::of(&incident), Form::Plain, sample::now());
+        for card in [drawn(&incident, Some(&effect)), reply, plain] {
+            inert(&card.blocks, 50);
+            assert!(!card.text.contains(['<', '>']), "{}", card.text);
+        }
     }
+}
+
+/// Each second and each restart would be a reason to write to Slack otherwise.
+#[test]
+fn a_face_changes_with_what_matters_only() {
+    let incident = sample::incident("api");
+    let before = face(&Notice::of(&incident));
+    let mut later = incident.clone();
+    later.status.diagnosis.restarts += 3;
+    later.status.diagnosis.last = sample::now();
+    assert_eq!(face(&Notice::of(&later)), before);
+    let mut other = incident.clone();
+    other.status.replicas.ready = 0;
+    assert_ne!(face(&Notice::of(&other)), before);
+    other = incident;
+    other.status.attempts = vec![sample::evicted(podmender_policy::verify::Verdict::Pending)];
+    assert_ne!(face(&Notice::of(&other)), before);
 }
 
 /// Row 55.

@@ -60,6 +60,7 @@ fn out_of_memory_asks_for_an_answer() {
             asked_at: now(),
             expires_at: time("2026-11-21T03:34:30Z"),
             because: "the policy wants to be asked before a restart".into(),
+            effect: None,
             needed: 1,
             votes: Vec::new(),
             round: 0,

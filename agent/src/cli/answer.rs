@@ -197,6 +197,7 @@ mod tests {
             asked_at: sample::now(),
             expires_at: sample::time("2026-11-21T03:34:30Z"),
             because: "asked".into(),
+            effect: None,
             needed: 1,
             votes: Vec::new(),
             round: 0,

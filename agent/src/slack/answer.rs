@@ -102,11 +102,7 @@ fn told_apart(code: &str, wait: Option<Duration>) -> ApiError {
         | "too_many_attachments"
         | "no_text"
         | "view_too_large"
-        | "invalid_arguments"
-        | "invalid_metadata_format"
-        | "metadata_too_large"
-        | "metadata_must_be_sent_from_app"
-        | "invalid_metadata_schema" => ApiError::Unfit(word),
+        | "invalid_arguments" => ApiError::Unfit(word),
         "invalid_auth"
         | "not_authed"
         | "token_revoked"

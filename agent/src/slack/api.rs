@@ -1,7 +1,7 @@
 //! Slack's Web API, as far as it is used: each method is one call, nothing is retried here, and errors never hold a secret.
 //!
 //! Source: <https://docs.slack.dev/reference/methods>. Bot scopes: `chat:write`, `users:read`, `usergroups:read`,
-//! `commands`, `app_mentions:read`; `channels:history` is optional (see [`Api::history`]).
+//! `commands`, `app_mentions:read`.
 
 use super::{
     answer::{ApiError, judge},
@@ -53,8 +53,18 @@ pub struct Message {
     pub blocks: Vec<Value>,
     /// The `ts` of the message that this one answers, in its thread.
     pub thread_ts: Option<Id>,
-    /// `{event_type, event_payload}`: by it an own message is found again.
-    pub metadata: Option<Value>,
+    /// Who sees an answer in a thread.
+    pub reach: Reach,
+}
+
+/// Who sees an answer in a thread.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reach {
+    /// Who follows the thread.
+    #[default]
+    Thread,
+    /// Everybody in the channel (`reply_broadcast`).
+    Channel,
 }
 
 /// Where a message stands.
@@ -114,16 +124,6 @@ impl User {
     }
 }
 
-/// An own message that was found again.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-pub struct Past {
-    /// Its id in the channel.
-    pub ts: Id,
-    /// What it was posted with.
-    #[serde(default)]
-    pub metadata: Value,
-}
-
 /// Where a socket may be opened, once and soon. It holds a ticket, so it is not printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SocketUrl(Url);
@@ -175,6 +175,7 @@ impl Api {
         let mut body = body_of(channel, message);
         if let Some(thread) = &message.thread_ts {
             body["thread_ts"] = json!(thread);
+            body["reply_broadcast"] = json!(message.reach == Reach::Channel);
         }
         read(self.json("chat.postMessage", &body, None).await?)
     }
@@ -256,27 +257,6 @@ impl Api {
         }
         let answer = self.query("users.info", &[("user", user)]).await?;
         read::<Info>(answer).map(|i| i.user)
-    }
-
-    /// The newest messages of a channel since `oldest` (a `ts`), with their metadata (`conversations.history`): an own
-    /// message is found again that was posted just before a crash.
-    ///
-    /// # Errors
-    /// [`ApiError::Refused`] with `missing_scope` where the app has no `channels:history` (or `groups:history`).
-    pub async fn history(&self, channel: &str, oldest: &str) -> Result<Vec<Past>, ApiError> {
-        #[derive(Deserialize)]
-        struct History {
-            messages: Vec<Past>,
-        }
-        let parameters = [
-            ("channel", channel),
-            ("oldest", oldest),
-            ("inclusive", "true"),
-            ("include_all_metadata", "true"),
-            ("limit", "200"),
-        ];
-        let answer = self.query("conversations.history", &parameters).await?;
-        read::<History>(answer).map(|h| h.messages)
     }
 
     /// Asks for the address of a socket (`apps.connections.open`). Needs the app-level token, scope `connections:write`.
@@ -420,7 +400,7 @@ impl Api {
 }
 
 fn body_of(channel: &str, message: &Message) -> Value {
-    let mut body = json!({
+    json!({
         "channel": channel,
         "text": message.text,
         "blocks": message.blocks,
@@ -428,11 +408,7 @@ fn body_of(channel: &str, message: &Message) -> Value {
         "parse": "none",
         "unfurl_links": false,
         "unfurl_media": false,
-    });
-    if let Some(metadata) = &message.metadata {
-        body["metadata"] = metadata.clone();
-    }
-    body
+    })
 }
 
 fn read<T: serde::de::DeserializeOwned>(answer: Value) -> Result<T, ApiError> {

@@ -191,6 +191,15 @@ pub(super) async fn rig(test: &str) -> Rig {
     let secrets = Secrets::new(dir);
     let metrics = Arc::new(Metrics::new("0", "test"));
     let clock = Clock::at(None);
+    let slack = Arc::new(Apis::new(
+        Url::parse(&base).expect("address"),
+        secrets.clone(),
+    ));
+    let summaries = crate::llm::Summaries::new(
+        secrets.clone(),
+        Arc::clone(&metrics),
+        Arc::new(move || clock.now()),
+    );
     let ctx = Context {
         client: Client::new(service, "shop"),
         clock,
@@ -203,16 +212,13 @@ pub(super) async fn rig(test: &str) -> Rig {
             logs: mpsc::channel(8).0,
         },
         alerts: Outbox::new(
-            secrets.clone(),
+            secrets,
+            Arc::clone(&slack),
             Arc::clone(&metrics),
             Arc::new(move || clock.now()),
         ),
-        summaries: crate::llm::Summaries::new(
-            secrets.clone(),
-            Arc::clone(&metrics),
-            Arc::new(move || clock.now()),
-        ),
-        slack: Arc::new(Apis::new(Url::parse(&base).expect("address"), secrets)),
+        summaries,
+        slack,
         metrics,
         own_namespace: "podmender".into(),
     };

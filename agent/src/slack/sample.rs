@@ -22,6 +22,7 @@ pub(super) fn asking(now: Timestamp) -> Incident {
         asked_at: now - SignedDuration::from_mins(1),
         expires_at: now + SignedDuration::from_mins(30),
         because: "asked".into(),
+        effect: None,
         needed: 1,
         votes: Vec::new(),
         round: 0,

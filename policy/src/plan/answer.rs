@@ -27,6 +27,7 @@ impl Pass<'_> {
             asked_at: self.now,
             expires_at: after(self.now, self.policy.approval_timeout),
             because: decision.reason.explain().into(),
+            effect: Some(effect.clone()),
             needed: self.policy.needed(effect.remedy()),
             votes: Vec::new(),
             round: 0,
@@ -76,7 +77,14 @@ impl Pass<'_> {
         let Some(last) = last else {
             return self.awaiting(None);
         };
-        let ruling = self.rule(diagnosis, Consented::ByPerson);
+        let mut ruling = self.rule(diagnosis, Consented::ByPerson);
+        if ruling.decision.kind == DecisionKind::Remediate {
+            ruling.effect = match ruling.effect.map(|effect| self.as_shown(effect)) {
+                Some(None) => return self.ask_anew(diagnosis, [last].iter().chain(&rest)),
+                Some(shown) => shown,
+                None => None,
+            };
+        }
         let counts = matches!(
             ruling.decision.kind,
             DecisionKind::Remediate | DecisionKind::Escalate
@@ -90,6 +98,45 @@ impl Pass<'_> {
             self.apply(ruling)
         } else {
             self.awaiting(None)
+        }
+    }
+
+    /// What was shown is what is done, also if another pod of the workload would come first by now. `None`: what would be
+    /// done now was never shown.
+    fn as_shown(&self, effect: Effect) -> Option<Effect> {
+        let asked = self.incident.status.approval.as_ref();
+        match (asked.and_then(|a| a.effect.clone()), effect) {
+            (None, effect) => Some(effect),
+            (Some(shown @ Effect::Evict { .. }), Effect::Evict { .. }) => {
+                let is_there =
+                    matches!(&shown, Effect::Evict { uid, .. } if self.seen.pod_uids.contains(uid));
+                is_there.then_some(shown)
+            }
+            // Workload and generation were compared already.
+            (Some(Effect::RolloutRestart { .. }), effect @ Effect::RolloutRestart { .. }) => {
+                Some(effect)
+            }
+            (
+                Some(Effect::Evict { .. } | Effect::RolloutRestart { .. }),
+                Effect::Evict { .. } | Effect::RolloutRestart { .. },
+            ) => None,
+        }
+    }
+
+    /// The answers were to something else: the question is put again, as it is now.
+    fn ask_anew<'a>(
+        mut self,
+        diagnosis: &Diagnosis,
+        answers: impl IntoIterator<Item = &'a Approval>,
+    ) -> Plan {
+        self.refuse(answers, Reason::ChangedSince);
+        let ruling = self.rule(diagnosis, Consented::NotYet);
+        match ruling.decision.kind {
+            DecisionKind::Hold => self.awaiting(None),
+            DecisionKind::Remediate
+            | DecisionKind::RequestApproval
+            | DecisionKind::Escalate
+            | DecisionKind::Resolve => self.apply(ruling),
         }
     }
 

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     alert::{
         Secrets,
+        address::Way,
         channel::{self, Channel},
         payload,
         post::{Failure, Post},
@@ -142,7 +143,7 @@ async fn check_channels(
             of_token.insert(channel.clone());
             continue;
         }
-        let named = matches!(channel::source(channel), Ok(channel::Source::Named(_)));
+        let named = matches!(channel::source(channel), channel::Source::Named(_));
         if named && !args.secrets_dir.is_dir() {
             report.say(Finding::Note(format!(
                 "alerts to {}: the Secret is mounted in the cluster only; `helm test podmender` checks it there",
@@ -162,8 +163,11 @@ async fn check_channel(
     args: &DoctorArgs,
 ) -> Finding {
     let shown = channel::shown(channel);
-    let target = match secrets.target(channel) {
-        Ok(target) => target,
+    let target = match secrets.way(channel) {
+        Ok(Way::Post(target)) => target,
+        Ok(Way::App { .. }) => {
+            return Finding::Good(format!("alerts to {shown}: the token is there"));
+        }
         Err(e) => {
             return Finding::Bad(
                 format!("alerts to {shown}: nothing can be sent"),
