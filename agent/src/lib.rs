@@ -8,6 +8,10 @@ extern crate self as podmender;
 #[path = "../../fuzz/bodies.rs"]
 pub mod fuzz_bodies;
 
+#[cfg(test)]
+#[path = "../../fuzz/words.rs"]
+pub mod fuzz_words;
+
 pub mod access;
 pub mod alert;
 pub mod api;

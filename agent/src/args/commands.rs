@@ -67,6 +67,7 @@ Examples:
   podmender incidents -n shop             what is failing in shop
   podmender incidents -A --all            everything, resolved ones too
   podmender incidents show api-7c9f-1     one incident in full
+  podmender incidents show api-7c9f-1 --share   the same, fit to paste elsewhere
   podmender incidents watch -A            a line for every change, until Ctrl-C
   podmender incidents -A -o json | jq     for programs";
 
@@ -85,6 +86,9 @@ pub enum IncidentsCommand {
     Show {
         /// The incident's name, as the list shows it
         id: String,
+        /// Fit to paste elsewhere: without names of people, workload and namespace, and without addresses
+        #[arg(long)]
+        share: bool,
     },
     /// A line for every change, until Ctrl-C
     Watch {

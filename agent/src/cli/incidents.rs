@@ -6,7 +6,9 @@ use crate::{
     args::{Global, IncidentsCommand, Output},
     cli::{
         connect::{Cluster, connect},
-        exit, now, out, show,
+        exit, now, out,
+        share::Reader,
+        show,
         table::{Colour, Table, Tone},
         watch,
     },
@@ -29,7 +31,14 @@ pub async fn run(global: &Global, what: Option<IncidentsCommand>, all: bool) -> 
     let cluster = connect(global).await?;
     match what.unwrap_or(IncidentsCommand::List { all }) {
         IncidentsCommand::List { all: too } => list(global, &cluster, all || too).await,
-        IncidentsCommand::Show { id } => show::run(global, &cluster, &id).await,
+        IncidentsCommand::Show { id, share } => {
+            let reader = if share {
+                Reader::Anybody
+            } else {
+                Reader::Oneself
+            };
+            show::run(global, &cluster, &id, reader).await
+        }
         IncidentsCommand::Watch { id } => watch::run(global, &cluster, id).await,
     }
 }

@@ -10,6 +10,7 @@ pub mod incidents;
 pub mod out;
 pub mod policy;
 pub mod rbac;
+pub mod share;
 pub mod show;
 pub mod table;
 pub mod watch;

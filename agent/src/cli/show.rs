@@ -11,24 +11,40 @@ use crate::{
         exit,
         incidents::{document, find, read, tidy, tone},
         now, out,
+        share::{Reader, Sharer},
         table::{Colour, Tone},
     },
 };
 use jiff::Timestamp;
 use podmender_policy::{audit::Fact, incident::Incident};
+use serde_json::json;
 use std::io::{self, Write};
 
 /// Shows the incident.
 ///
 /// # Errors
 /// There is none of that name, or the cluster cannot be asked.
-pub async fn run(global: &Global, cluster: &Cluster, id: &str) -> anyhow::Result<u8> {
+pub async fn run(
+    global: &Global,
+    cluster: &Cluster,
+    id: &str,
+    reader: Reader,
+) -> anyhow::Result<u8> {
     let object = find(cluster, id).await?;
+    let incident = read(&object);
     if matches!(global.output, Output::Json | Output::Yaml) {
-        document(global.output, &tidy(&object))?;
+        match incident.filter(|_| reader == Reader::Anybody) {
+            // Without metadata: nobody else needs it, and it names who wrote what where.
+            Some(incident) => {
+                let said = json!({"spec": incident.spec, "status": incident.status});
+                document(global.output, &Sharer::of(&incident).document(said))?;
+            }
+            None if reader == Reader::Anybody => document(global.output, &json!({}))?,
+            None => document(global.output, &tidy(&object))?,
+        }
         return Ok(exit::OK);
     }
-    let Some(incident) = read(&object) else {
+    let Some(incident) = incident else {
         out::stderr(|to| {
             writeln!(
                 to,
@@ -37,8 +53,18 @@ pub async fn run(global: &Global, cluster: &Cluster, id: &str) -> anyhow::Result
         })?;
         return Ok(exit::OK);
     };
-    let colour = Colour::of(global, &io::stdout());
-    out::stdout(|to| page(to, &incident, now(), colour))?;
+    match reader {
+        Reader::Oneself => {
+            let colour = Colour::of(global, &io::stdout());
+            out::stdout(|to| page(to, &incident, now(), colour))?;
+        }
+        Reader::Anybody => {
+            let mut whole = Vec::new();
+            page(&mut whole, &incident, now(), Colour::NONE)?;
+            let whole = Sharer::of(&incident).text(&String::from_utf8_lossy(&whole));
+            out::stdout(|to| to.write_all(whole.as_bytes()))?;
+        }
+    }
     Ok(exit::OK)
 }
 

@@ -8,6 +8,8 @@ pub mod budget;
 pub mod cache;
 pub mod client;
 pub mod endpoint;
+#[cfg(test)]
+mod fuzz_tests;
 pub mod prompt;
 pub mod reply;
 pub mod request;

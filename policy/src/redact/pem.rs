@@ -14,18 +14,55 @@ pub(super) fn find(text: &str, spans: &mut Vec<Span>) {
     if !text.contains("-----") {
         return;
     }
-    let mut at = tail_of_a_cut_block(text, spans);
-    while let Some(found) = text.get(at..).and_then(|rest| rest.find(BEGIN)) {
-        let start = at + found;
-        let after = start + BEGIN.len();
-        at = match label(text, after) {
-            Some((label, body)) if is_private(label) => {
-                let end = end_of_block(text, body).unwrap_or_else(|| end_of_words(text, body));
-                spans.push(span(start, end));
-                end
+    let mut at = 0;
+    let mut begins = Search::of(BEGIN);
+    let mut ends = Search::of(END);
+    loop {
+        let (begin, end) = (begins.from(text, at), ends.from(text, at));
+        at = match (begin, end) {
+            (None, None) => return,
+            // What ends without having begun began before the text, or in a line that is broken.
+            (begin, Some(end)) if begin.is_none_or(|b| end < b) => {
+                tail_of_a_cut_block(text, at, end, spans)
             }
-            _ => after,
+            (Some(begin), _) => block(text, begin, spans),
+            (None, Some(end)) => end + END.len(),
         };
+    }
+}
+
+/// Finds the next place of one word, and looks for it once.
+struct Search {
+    word: &'static str,
+    next: Option<Option<usize>>,
+}
+
+impl Search {
+    fn of(word: &'static str) -> Self {
+        Self { word, next: None }
+    }
+
+    fn from(&mut self, text: &str, at: usize) -> Option<usize> {
+        let known = self
+            .next
+            .filter(|next| next.is_none_or(|place| place >= at));
+        let search = || Some(text.get(at..)?.find(self.word)? + at);
+        let next = known.unwrap_or_else(search);
+        self.next = Some(next);
+        next
+    }
+}
+
+/// The block that begins at `start`; gives where to go on.
+fn block(text: &str, start: usize, spans: &mut Vec<Span>) -> usize {
+    let after = start + BEGIN.len();
+    match label(text, after) {
+        Some((label, body)) if is_private(label) => {
+            let end = end_of_block(text, body).unwrap_or_else(|| end_of_words(text, body));
+            spans.push(span(start, end));
+            end
+        }
+        _ => after,
     }
 }
 
@@ -41,12 +78,16 @@ fn is_private(label: &str) -> bool {
     label.contains("PRIVATE KEY") || label.contains("SECRET KEY")
 }
 
-/// The label after `-----BEGIN ` and where the body begins.
+/// The label after `-----BEGIN ` or `-----END `, and where it is over.
 fn label(text: &str, at: usize) -> Option<(&str, usize)> {
     let rest = text.get(at..)?;
     let len = rest.bytes().take(64).position(|b| b == b'-')?;
     let dashes = rest.get(len..)?.bytes().take_while(|b| *b == b'-').count();
-    Some((rest.get(..len)?, at + len + dashes))
+    let over = at + len + dashes;
+    // Another block may follow at once: its dashes are its own.
+    let follows = text.get(over..)?.starts_with(BEGIN.trim_start_matches('-'));
+    let kept = if follows { dashes.min(5) } else { 0 };
+    Some((rest.get(..len)?, over - kept))
 }
 
 /// Behind the `-----END ...-----` that closes the block at `body`.
@@ -80,13 +121,13 @@ fn end_of_words(text: &str, body: usize) -> usize {
     end
 }
 
-/// A text that begins inside a block (the end of a log): everything before its last line that looks like its body.
-fn tail_of_a_cut_block(text: &str, spans: &mut Vec<Span>) -> usize {
-    let Some(last) = text.find(END) else { return 0 };
-    let opened = text.find(BEGIN).is_some_and(|first| first < last);
-    let closed = label(text, last + END.len()).filter(|(name, _)| is_private(name) && !opened);
-    let Some((_, end)) = closed else { return 0 };
-    let before = text.get(..last).unwrap_or_default();
+/// An end without its beginning, at `last`: a key is all that looks like its body before it, back to `from`.
+fn tail_of_a_cut_block(text: &str, from: usize, last: usize, spans: &mut Vec<Span>) -> usize {
+    let after = last + END.len();
+    let Some((_, end)) = label(text, after).filter(|(name, _)| is_private(name)) else {
+        return after;
+    };
+    let before = text.get(from..last).unwrap_or_default();
     let mut start = last;
     let mut at = last;
     for word in before.rsplit([' ', '\n', '\r', '\t']) {

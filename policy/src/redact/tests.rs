@@ -225,6 +225,9 @@ fn fault_59_private_keys_vanish_over_all_their_lines() {
         assert_eq!(raw(&cut), "<private-key-1>");
         let tail = format!("{}\n{end}\ndone", body[5..].join("\n"));
         assert_eq!(raw(&tail), "<private-key-1>\ndone");
+        let (one, two) = (body[..5].join("\n"), body[5..].join("\n"));
+        let glued = format!("{begin}\n{one}\n{end}{begin}\n{two}\n{end}");
+        assert_eq!(raw(&glued), "<private-key-1><private-key-2>");
     }
     let public = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----";
     assert_eq!(raw(public), public);
