@@ -6,11 +6,12 @@
 use super::{
     answer::{ApiError, judge},
     private::Private,
+    response::ResponseUrl,
     secret::Secret,
 };
 use crate::alert::post::{self, Failure, Post};
 use podmender_policy::bounds::Text;
-use reqwest::{RequestBuilder, Url, header};
+use reqwest::{RequestBuilder, StatusCode, Url, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{
@@ -222,6 +223,40 @@ impl Api {
             .map(drop)
     }
 
+    /// Answers a command at the address that came with it; only the one who typed it reads it. No token goes there.
+    ///
+    /// # Errors
+    /// See [`ApiError`].
+    pub async fn respond(&self, to: &ResponseUrl, said: &Private) -> Result<(), ApiError> {
+        let url = to.of(&self.inner.base).ok_or_else(|| {
+            ApiError::Unreachable("the address for the answer is not Slack's".to_owned())
+        })?;
+        let body = json!({
+            "response_type": "ephemeral",
+            "text": escaped(&said.words()),
+            "blocks": [said.block()],
+        });
+        let client = self.inner.http.client(&url).map_err(unreachable)?;
+        let request = client
+            .post(url)
+            .header(header::CONTENT_TYPE, "application/json; charset=utf-8")
+            .timeout(PROMPT)
+            .body(body.to_string());
+        let sent = request.send().await;
+        let answer = sent.map_err(|e| ApiError::Unreachable(post::why(e)))?;
+        match answer.status() {
+            status if status.is_success() => Ok(()),
+            StatusCode::TOO_MANY_REQUESTS => {
+                let wait = post::retry_after(answer.headers());
+                Err(ApiError::RateLimited(wait.unwrap_or(PROMPT)))
+            }
+            status => Err(ApiError::Unreachable(format!(
+                "it answers {}",
+                status.as_u16()
+            ))),
+        }
+    }
+
     /// Opens a modal (`views.open`). The trigger counts for 3 s after the click.
     ///
     /// # Errors
@@ -342,10 +377,6 @@ impl Api {
     ) -> Result<(Value, Vec<String>), ApiError> {
         self.rested(method)?;
         let token = token.read().map_err(ApiError::NoToken)?;
-        let unreachable = |failure| match failure {
-            Failure::Unreachable(why) => ApiError::Unreachable(why),
-            _ => ApiError::Unreachable("no client".to_owned()),
-        };
         let url = self.inner.base.join(method).map_err(|_| {
             ApiError::Unreachable("the address of its API is none (--slack-api-url)".to_owned())
         })?;
@@ -396,6 +427,13 @@ impl Api {
             .resting
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn unreachable(failure: Failure) -> ApiError {
+    match failure {
+        Failure::Unreachable(why) => ApiError::Unreachable(why),
+        _ => ApiError::Unreachable("no client".to_owned()),
     }
 }
 

@@ -29,20 +29,20 @@ const AT_ONCE: usize = 64;
 
 /// The single consumer of what comes in.
 pub struct Intake {
-    ctx: Arc<Context>,
-    api: Api,
-    people: People,
+    pub(super) ctx: Arc<Context>,
+    pub(super) api: Api,
+    pub(super) people: People,
 }
 
 /// An incident that a ticket leads to.
-struct Case {
-    incident: Incident,
+pub(super) struct Case {
+    pub(super) incident: Incident,
     /// The strictest of the policies that cover its workload.
-    policy: Option<Policy>,
+    pub(super) policy: Option<Policy>,
 }
 
 /// What came of a click.
-enum Ending {
+pub(super) enum Ending {
     Recorded(Recorded),
     Shown,
     Refused(Refusal),
@@ -54,7 +54,7 @@ enum Ending {
 }
 
 impl Ending {
-    fn category(&self) -> &'static str {
+    pub(super) fn category(&self) -> &'static str {
         match self {
             Self::Recorded(Recorded::Now) => "recorded",
             Self::Recorded(Recorded::Before) => "repeated",
@@ -98,12 +98,12 @@ impl Intake {
             Interaction::Click(click) => self.click(&click, arrival.at).await,
             // The transports answer these themselves.
             Interaction::Challenge(_) | Interaction::Other => {}
-            Interaction::Command(_) => self.count("command", "ignored"),
-            Interaction::Mention(_) => self.count("mention", "ignored"),
+            Interaction::Command(command) => self.command(&command).await,
+            Interaction::Mention(mention) => self.mention(&mention, arrival.at).await,
         }
     }
 
-    fn count(&self, kind: &'static str, result: &'static str) {
+    pub(super) fn count(&self, kind: &'static str, result: &'static str) {
         self.ctx.metrics.slack_interaction(kind, result);
     }
 
@@ -148,7 +148,7 @@ impl Intake {
         self.recorded(recorded, case, &click.speaker, kind(click.button), came)
     }
 
-    fn recorded(
+    pub(super) fn recorded(
         &self,
         recorded: Result<Recorded, Trouble>,
         case: &Case,
@@ -171,7 +171,7 @@ impl Intake {
         }
     }
 
-    fn uncovered(&self) -> Refusal {
+    pub(super) fn uncovered(&self) -> Refusal {
         match self.ctx.store.lock().policies.is_empty() {
             true => Refusal::Starting,
             false => Refusal::OutOfScope,
@@ -190,7 +190,7 @@ impl Intake {
     }
 
     /// The incident that somebody means, with the policy that counts.
-    fn case(&self, is_it: impl Fn(&Incident) -> bool) -> Option<Case> {
+    pub(super) fn case(&self, is_it: impl Fn(&Incident) -> bool) -> Option<Case> {
         let incident = {
             let state = self.ctx.store.lock();
             let mut incidents = state.incidents.values().map(|stored| &stored.incident);
@@ -218,7 +218,12 @@ impl Intake {
     }
 
     /// What the person reads; nothing, if the card or a modal says it.
-    fn say(&self, ending: &Ending, verb: &str, incident: Option<&Incident>) -> Option<Private> {
+    pub(super) fn say(
+        &self,
+        ending: &Ending,
+        verb: &str,
+        incident: Option<&Incident>,
+    ) -> Option<Private> {
         let elsewhere = incident.map(|i| instead(verb, i)).unwrap_or_default();
         Some(match ending {
             Ending::Shown | Ending::Recorded(Recorded::Now) => return None,
@@ -258,7 +263,7 @@ impl Intake {
         self.replied(told);
     }
 
-    fn replied(&self, told: Result<(), ApiError>) {
+    pub(super) fn replied(&self, told: Result<(), ApiError>) {
         match told {
             Ok(()) => self.count("reply", "sent"),
             Err(error) => {

@@ -206,6 +206,25 @@ async fn two_people_take_two_places_where_two_are_needed() {
     );
 }
 
+#[tokio::test]
+async fn whoever_approved_may_say_no_while_another_yes_is_awaited() {
+    let (rig, intake, ticket) = asked("back").await;
+    let mut two = policy();
+    two.min_approvals = [(podmender_policy::remedy::RemedyName::Restart, 2)].into();
+    rig.ctx.store.lock().policies = vec![Arc::new(two)];
+    for button in [Button::Approve, Button::Deny, Button::Deny] {
+        intake.take(click("U0ADA0001", button, &ticket)).await;
+    }
+    let answers: Vec<_> = rig
+        .server
+        .written()
+        .iter()
+        .map(|spec| spec["answer"].clone())
+        .collect();
+    assert_eq!(answers, ["Approve", "Deny"]);
+    assert_eq!(rig.slack.told().len(), 1, "the second no is said to be one");
+}
+
 /// Row 46.
 #[tokio::test]
 async fn fault_46_an_expired_question_is_not_answered() {

@@ -1,9 +1,10 @@
 //! What a person did in Slack: raw bytes of either transport become one closed enum. Never trusted further than its shape.
 //!
 //! Source: <https://docs.slack.dev/reference/interaction-payloads>. Unknown fields are skipped, an unknown kind is
-//! [`Interaction::Other`], and a form that can be read in two ways is refused. `response_url` is never followed.
+//! [`Interaction::Other`], and a form that can be read in two ways is refused. A click's `response_url` is not read, a command's is
+//! followed on Slack's own host alone.
 
-use super::{api::Id, verify::Proven};
+use super::{api::Id, response::ResponseUrl, verify::Proven};
 use podmender_policy::bounds::Text;
 use serde::Deserialize;
 
@@ -77,8 +78,8 @@ pub struct Command {
     pub speaker: Speaker,
     /// Where.
     pub channel: Id,
-    /// Opens a modal, once, for three seconds.
-    pub trigger: Text<128>,
+    /// Where the answer may be sent.
+    pub response: Option<ResponseUrl>,
 }
 
 /// A message that names the app.
@@ -193,7 +194,7 @@ struct RawCommand {
     #[serde(default)]
     channel_id: Id,
     #[serde(default)]
-    trigger_id: Text<128>,
+    response_url: Option<ResponseUrl>,
 }
 
 /// The payload of a slash command in a socket's envelope.
@@ -218,7 +219,7 @@ fn commanded(raw: RawCommand) -> Interaction {
             enterprise: raw.enterprise_id.filter(|e| !e.is_empty()),
         },
         channel: raw.channel_id,
-        trigger: raw.trigger_id,
+        response: raw.response_url,
     })
 }
 

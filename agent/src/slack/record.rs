@@ -94,14 +94,10 @@ impl Desk<'_> {
                 Written::Made => return Ok(Recorded::Now),
                 Written::Taken(other) => self.compare(&other, answer),
             };
-            // A no decides, and nobody answers twice; a yes leaves the next place to another person.
-            if !matches!(
-                &found,
-                Recorded::Taken {
-                    answer: Answer::Approve,
-                    ..
-                }
-            ) {
+            // A no decides, and nobody says the same twice. A yes leaves the next place to another person, or to the same one's no.
+            let yes = Answer::Approve;
+            let goes_on = matches!(&found, Recorded::Taken { answer, .. } | Recorded::Otherwise(answer) if *answer == yes);
+            if !goes_on {
                 return Ok(found);
             }
         }

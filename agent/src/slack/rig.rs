@@ -57,12 +57,19 @@ fn status(code: u16, reason: &str) -> (u16, Value) {
     )
 }
 
+fn response(code: u16, answer: &Value) -> Response<Body> {
+    let body = Body::from(answer.to_string().into_bytes());
+    let response = Response::builder().status(code).body(body);
+    response.expect("an answer")
+}
+
 impl Server {
     async fn answer(self, request: Request<Body>) -> Result<Response<Body>, Infallible> {
         let (parts, body) = request.into_parts();
         let path = parts.uri.path().to_owned();
         let Some((_, rest)) = path.split_once("/approvals") else {
-            panic!("{} {path}", parts.method)
+            let (code, answer) = status(503, "ServiceUnavailable");
+            return Ok(response(code, &answer));
         };
         let body = body.collect_bytes().await.expect("a body");
         let mood = *self.mood.lock().expect("lock");
@@ -79,10 +86,7 @@ impl Server {
             }
             (method, _) => panic!("{method} {path}"),
         };
-        let response = Response::builder().status(code);
-        Ok(response
-            .body(Body::from(answer.to_string().into_bytes()))
-            .expect("an answer"))
+        Ok(response(code, &answer))
     }
 
     fn create(&self, body: &[u8], mood: Mood) -> (u16, Value) {
@@ -171,6 +175,8 @@ pub(super) struct Rig {
     pub(super) ctx: Arc<Context>,
     pub(super) server: Server,
     pub(super) slack: Slack,
+    /// Where Slack is.
+    pub(super) origin: String,
     _tasks: JoinSet<()>,
 }
 
@@ -181,7 +187,8 @@ pub(super) async fn rig(test: &str) -> Rig {
     std::fs::write(dir.join("SLACK_BOT_TOKEN"), "xoxb-1").expect("token");
     let world = Slack::default();
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("port");
-    let base = format!("http://{}/api/", listener.local_addr().expect("address"));
+    let origin = format!("http://{}", listener.local_addr().expect("address"));
+    let base = format!("{origin}/api/");
     let router = Router::new().fallback(slack).with_state(world.clone());
     let mut tasks = JoinSet::new();
     tasks.spawn(async move { axum::serve(listener, router).await.expect("serves") });
@@ -226,6 +233,7 @@ pub(super) async fn rig(test: &str) -> Rig {
         ctx: Arc::new(ctx),
         server,
         slack: world,
+        origin,
         _tasks: tasks,
     }
 }

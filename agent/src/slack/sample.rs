@@ -42,6 +42,7 @@ pub(super) fn policy() -> Policy {
         name: "shop".into(),
         namespace: "podmender".into(),
         namespaces: ["shop".into()].into(),
+        paused: false,
         approvers: Approvers {
             slack_users: [
                 "U0ADA0001".into(),
