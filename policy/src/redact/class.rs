@@ -46,3 +46,10 @@ pub(super) fn end(bytes: &[u8], at: usize, class: u8) -> usize {
     let run = rest.iter().position(|b| !is(*b, class));
     run.map_or(bytes.len(), |n| at + n)
 }
+
+/// Where the run of the class begins in which `at` is.
+pub(super) fn back(bytes: &[u8], at: usize, class: u8) -> usize {
+    let before = bytes.get(..at).unwrap_or_default();
+    let gap = before.iter().rposition(|b| !is(*b, class));
+    gap.map_or(0, |n| n + 1)
+}

@@ -11,58 +11,53 @@ const RANDOM_NEAR: f32 = 3.6;
 const RANDOM_ALONE: f32 = 4.6;
 /// How far back a telling word may stand.
 const BEFORE: usize = 40;
-/// Words that make what follows suspicious.
-const TELLING: [&str; 10] = [
-    "key",
-    "token",
-    "secret",
-    "password",
-    "passwd",
-    "credential",
-    "auth",
-    "signature",
-    "bearer",
-    "apikey",
-];
-/// Words that make what follows a name or a digest.
-const HARMLESS: [&str; 8] = [
-    "sha256",
-    "digest",
-    "uid",
-    "commit",
-    "trace",
-    "request",
-    "container",
-    "keyspace",
-];
+/// Words that make what follows suspicious (`true`), or a name or a digest, by their first letter.
+fn words(first: u8) -> &'static [(&'static str, bool)] {
+    match first.to_ascii_lowercase() {
+        b'k' => &[("keyspace", false), ("key", true)],
+        b't' => &[("token", true), ("trace", false)],
+        b's' => &[("secret", true), ("signature", true), ("sha256", false)],
+        b'p' => &[("password", true), ("passwd", true)],
+        b'c' => &[
+            ("credential", true),
+            ("commit", false),
+            ("container", false),
+        ],
+        b'a' => &[("auth", true), ("apikey", true)],
+        b'b' => &[("bearer", true)],
+        b'd' => &[("digest", false)],
+        b'u' => &[("uid", false)],
+        b'r' => &[("request", false)],
+        _ => &[],
+    }
+}
 
 pub(super) fn find(text: &str, spans: &mut Vec<Span>) {
     let bytes = text.as_bytes();
-    let mut at = 0;
-    loop {
-        at = class::begin(bytes, at, class::OPAQUE);
-        if at >= bytes.len() {
-            break;
+    let mut from = 0;
+    // A run of `NEAR` that begins at `from` or later has a byte here, or begins behind it: most of a text is never looked at.
+    while let Some(b) = bytes.get(from + NEAR - 1) {
+        let probe = from + NEAR - 1;
+        if !class::is(*b, class::OPAQUE) {
+            from = probe + 1;
+            continue;
         }
+        let mut at = class::back(bytes, probe, class::OPAQUE).max(from);
         // The `n` of an escaped line break is not part of what follows it.
         let escape = at > 0 && bytes.get(at - 1) == Some(&b'\\');
         at += usize::from(escape && matches!(bytes.get(at), Some(b'n' | b'r' | b't')));
-        let body = class::end(bytes, at, class::OPAQUE);
-        if body < at + NEAR {
-            at = body.max(at + 1);
-            continue;
-        }
+        let body = class::end(bytes, probe, class::OPAQUE);
         let after = bytes.get(body..).unwrap_or_default();
         let padding = after.iter().take(2).take_while(|b| **b == b'=').count();
         let end = body + padding;
-        if is_secret(text, at, text.get(at..body).unwrap_or_default()) {
+        if body >= at + NEAR && is_secret(text, at, text.get(at..body).unwrap_or_default()) {
             spans.push(Span {
                 start: at,
                 end,
                 class: "opaque",
             });
         }
-        at = end;
+        from = end;
     }
 }
 
@@ -109,16 +104,21 @@ fn tells(text: &str, at: usize) -> bool {
         from += 1;
     }
     let before = text.get(from..at).unwrap_or_default();
-    let line = before
-        .rsplit('\n')
-        .next()
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    let place = |words: &[&str]| words.iter().filter_map(|w| line.rfind(w)).max();
-    match (place(&TELLING), place(&HARMLESS)) {
-        (Some(telling), harmless) => harmless.is_none_or(|h| h < telling),
-        (None, _) => false,
-    }
+    let line = before.as_bytes();
+    let line = line.rsplit(|b| *b == b'\n').next().unwrap_or_default();
+    let sense = |at: usize| {
+        let rest = line.get(at..).unwrap_or_default();
+        let begins = |word: &str| {
+            let head = rest.get(..word.len());
+            head.is_some_and(|h| h.eq_ignore_ascii_case(word.as_bytes()))
+        };
+        let found = words(*rest.first()?)
+            .iter()
+            .find(|(word, _)| begins(word))?;
+        Some(found.1)
+    };
+    // Of several, the one that stands last.
+    (0..line.len()).rev().find_map(sense).unwrap_or(false)
 }
 
 /// Shannon entropy in bits per character.

@@ -35,6 +35,8 @@ const ODD: usize = 160;
 const ODD_LEAST: usize = 36;
 /// A token that was cut off may be this short, with its prefix.
 const CUT: usize = 6;
+/// The shortest whole token, with its prefix (Slack's).
+const SHORTEST: usize = shortest();
 
 #[rustfmt::skip]
 const FAMILIES: &[Family] = &[
@@ -131,8 +133,9 @@ const FAMILIES: &[Family] = &[
 
 /// For each first byte, which families have a prefix that begins with it, as bits.
 static BY_FIRST: [u128; 128] = by_byte(0);
-/// The same for their second byte: what fits neither is not looked at, and that is nearly every word.
+/// The same for their second and third byte: what does not fit all is not looked at, and that is nearly every word.
 static BY_SECOND: [u128; 128] = by_byte(1);
+static BY_THIRD: [u128; 128] = by_byte(2);
 
 const fn by_byte(place: usize) -> [u128; 128] {
     // Checked when this is compiled: a family beyond the bits would never be found.
@@ -143,7 +146,17 @@ const fn by_byte(place: usize) -> [u128; 128] {
         let prefixes = FAMILIES[family].1;
         let mut i = 0;
         while i < prefixes.len() {
-            masks[prefixes[i].as_bytes()[place] as usize] |= 1 << family;
+            let prefix = prefixes[i].as_bytes();
+            if place < prefix.len() {
+                masks[prefix[place] as usize] |= 1 << family;
+            } else {
+                // A prefix that is shorter fits whatever follows.
+                let mut byte = 0;
+                while byte < masks.len() {
+                    masks[byte] |= 1 << family;
+                    byte += 1;
+                }
+            }
             i += 1;
         }
         family += 1;
@@ -151,12 +164,46 @@ const fn by_byte(place: usize) -> [u128; 128] {
     masks
 }
 
+const fn shortest() -> usize {
+    let mut least = ODD;
+    let mut family = 0;
+    while family < FAMILIES.len() {
+        let (_, prefixes, _, body) = FAMILIES[family];
+        let mut i = 0;
+        while i < prefixes.len() {
+            if prefixes[i].len() + body < least {
+                least = prefixes[i].len() + body;
+            }
+            i += 1;
+        }
+        family += 1;
+    }
+    least
+}
+
 pub(super) fn find(text: &str, spans: &mut Vec<Span>) {
     let bytes = text.as_bytes();
-    // Where the run of `class::TOKEN` ends in which the last word stood: one count for all words of the run.
-    let mut reach = 0;
-    let mut at = class::begin(bytes, 0, class::WORD);
+    // A token that was cut off may be shorter than any whole one.
+    let cut = text.trim_end().strip_suffix('…').map(str::len);
+    let mut at = class::begin(bytes, 0, class::TOKEN);
     while at < bytes.len() {
+        let reach = class::end(bytes, at, class::TOKEN);
+        // Ordinary words end here: too short for any token, and what follows is in no token's alphabet.
+        let goes_on = bytes.get(reach).is_some_and(|b| b"/:+=%?&@".contains(b));
+        let next = if reach - at < SHORTEST && !goes_on && cut != Some(reach) {
+            reach
+        } else {
+            words(text, at, reach, spans)
+        };
+        at = class::begin(bytes, next, class::TOKEN);
+    }
+}
+
+/// Looks at each word of a run of `class::TOKEN`; returns where to go on.
+fn words(text: &str, from: usize, reach: usize, spans: &mut Vec<Span>) -> usize {
+    let bytes = text.as_bytes();
+    let mut at = class::begin(bytes, from, class::WORD);
+    while at < reach {
         let end = class::end(bytes, at, class::WORD);
         // Behind an escape (`\nghp_…`) or percent code (`%3Dghp_…`) a token begins inside a word.
         let inner = match at.checked_sub(1).and_then(|i| bytes.get(i)) {
@@ -169,17 +216,18 @@ pub(super) fn find(text: &str, spans: &mut Vec<Span>) {
             if start >= end || bytes.get(start) == Some(&b'_') {
                 continue;
             }
-            if start >= reach {
-                reach = class::end(bytes, start, class::TOKEN);
-            }
             if let Some(span) = known(text, start).or_else(|| odd(text, start, reach - start)) {
                 next = class::end(bytes, span.end, class::WORD).max(end);
                 spans.push(span);
                 break;
             }
         }
+        if next > reach {
+            return next;
+        }
         at = class::begin(bytes, next, class::WORD);
     }
+    reach
 }
 
 fn known(text: &str, at: usize) -> Option<Span> {
@@ -188,7 +236,7 @@ fn known(text: &str, at: usize) -> Option<Span> {
         let byte = rest.as_bytes().get(place).copied().map(usize::from)?;
         table.get(byte).copied()
     };
-    let mut families = by(&BY_FIRST, 0)? & by(&BY_SECOND, 1)?;
+    let mut families = by(&BY_FIRST, 0)? & by(&BY_SECOND, 1)? & by(&BY_THIRD, 2)?;
     while families != 0 {
         let (class, prefixes, set, least) = FAMILIES.get(families.trailing_zeros() as usize)?;
         families &= families - 1;
@@ -244,12 +292,6 @@ fn run(text: &str, at: usize, set: Set) -> usize {
 fn odd(text: &str, at: usize, reach: usize) -> Option<Span> {
     let begins = text.as_bytes().get(at..at + 3).unwrap_or_default();
     let digits = begins.len() == 3 && begins.iter().all(u8::is_ascii_digit);
-    if reach < ODD_LEAST && !digits && !matches!(begins, b"eyJ" | b"sk-") {
-        return None;
-    }
-    // Bounded: these shapes are short, and a hostile `a.a.a.a` must not cost its square.
-    let near = text.get(at..floor(text, at + ODD))?;
-    let dotted = near.get(..run(near, 0, Set::Dotted))?;
     let span = |len: usize, class| {
         Some(Span {
             start: at,
@@ -257,6 +299,15 @@ fn odd(text: &str, at: usize, reach: usize) -> Option<Span> {
             class,
         })
     };
+    if digits && let Some(token) = telegram(text.get(at..)?) {
+        return span(token, "telegram-token");
+    }
+    if reach < ODD_LEAST && !matches!(begins, b"eyJ" | b"sk-") {
+        return None;
+    }
+    // Bounded: these shapes are short, and a hostile `a.a.a.a` must not cost its square.
+    let near = text.get(at..floor(text, at + ODD))?;
+    let dotted = near.get(..run(near, 0, Set::Dotted))?;
     if dotted.starts_with("eyJ") {
         let word = text.get(at..at + run(text, at, Set::Dotted))?;
         return is_jwt(word).then(|| span(word.len(), "jwt"))?;
@@ -265,10 +316,7 @@ fn odd(text: &str, at: usize, reach: usize) -> Option<Span> {
         return span(dotted.len(), "llm-key");
     }
     let url = near.get(..run(near, 0, Set::Url)).unwrap_or_default();
-    if let Some(token) = telegram(near) {
-        return span(token, "telegram-token");
-    }
-    if dotted.contains(".atlasv1.") && dotted.len() >= 60 {
+    if dotted.len() >= 60 && dotted.contains(".atlasv1.") {
         return span(dotted.len(), "terraform-token");
     }
     if is_airtable(dotted) || is_mailchimp(url) || is_discord(dotted) {

@@ -8,23 +8,34 @@ const MAX: usize = 2048;
 const TOKEN: usize = 16;
 
 pub(super) fn find(text: &str, spans: &mut Vec<Span>) {
-    for (at, _) in text.match_indices(':') {
-        let start = at + 3;
-        if text.as_bytes().get(at + 1..start) != Some(b"//") {
+    let mut begin = 0;
+    for line in text.split_inclusive('\n') {
+        // No credentials without it, and most lines have none.
+        if line.contains('@') {
+            in_line(text, begin, line, spans);
+        }
+        begin += line.len();
+    }
+}
+
+fn in_line(text: &str, begin: usize, line: &str, spans: &mut Vec<Span>) {
+    for (at, _) in line.match_indices(':') {
+        let start = begin + at + 3;
+        if line.as_bytes().get(at + 1..at + 3) != Some(b"//") {
             continue;
         }
         if let Some(len) = userinfo(run(text, start)) {
             push(text, start, start + len, spans);
         }
     }
-    for (at, _) in text.match_indices('@') {
-        let after = text.get(at + 1..).unwrap_or_default();
+    for (at, _) in line.match_indices('@') {
+        let after = line.get(at + 1..).unwrap_or_default();
         if ["tcp(", "unix(", "tcp4(", "tcp6("]
             .iter()
             .any(|n| after.starts_with(n))
         {
-            let start = start_of_word(text, at);
-            push(text, start, at, spans);
+            let end = begin + at;
+            push(text, start_of_word(text, end), end, spans);
         }
     }
 }
