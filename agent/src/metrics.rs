@@ -578,6 +578,10 @@ mod tests {
         m.ledger_failed(LedgerError::conflict);
         m.summarised(SummaryResult::too_long);
         m.detection_took(Duration::from_millis(20));
+        m.slack_request("http", "accepted");
+        m.slack_interaction("approve", "recorded");
+        m.slack_acknowledged(Duration::from_millis(4));
+        m.slack_recorded(Duration::from_millis(40));
         m.queue_depth(3);
         let out = m.encode();
         for line in [
@@ -595,6 +599,10 @@ mod tests {
             "podmender_summaries_total{result=\"too_long\"} 1",
             "podmender_detection_seconds_bucket{le=\"0.025\"} 1",
             "podmender_mend_seconds_count 0",
+            "podmender_slack_requests_total{transport=\"http\",result=\"accepted\"} 1",
+            "podmender_slack_interactions_total{kind=\"approve\",result=\"recorded\"} 1",
+            "podmender_slack_ack_seconds_bucket{le=\"0.005\"} 1",
+            "podmender_slack_recorded_seconds_count 1",
             "podmender_queue_depth 3",
             "podmender_build_info{version=\"1.2.3\",revision=\"abc\"} 1",
             "# EOF",
