@@ -263,6 +263,20 @@ async fn fault_79_without_the_right_to_record_it_is_said() {
     assert!(rig.counted("approve", "forbidden"));
 }
 
+/// Row 80: a cluster's own policy may refuse answers from Slack; that is not called a missing right.
+#[tokio::test]
+async fn fault_80_an_admission_policy_that_refuses_the_answer_is_named() {
+    let (rig, intake, ticket) = asked("admission").await;
+    *rig.server.mood.lock().expect("lock") = Mood::Denies;
+    intake.take(click("U0ADA0001", Button::Deny, &ticket)).await;
+    let (_, said) = rig.slack.told().pop().expect("told");
+    assert!(
+        said.starts_with("Your answer could not be recorded (an admission policy"),
+        "{said}"
+    );
+    assert!(rig.counted("deny", "denied_by_admission"));
+}
+
 /// Rows 48 and 33: an answer that was written although nobody heard of it is this person's, and not somebody else's.
 #[tokio::test]
 async fn fault_48_a_lost_answer_of_the_api_server_is_no_refusal() {

@@ -46,7 +46,10 @@ pub enum Trouble {
     /// The agent's account may not write it.
     #[error("it may not create Approvals in namespace {0}")]
     Forbidden(Name),
-    /// The API server does not take it: an admission policy, a quota, another version of the definition.
+    /// An admission policy or webhook refuses it.
+    #[error("an admission policy of the cluster refuses it")]
+    Denied,
+    /// The API server does not take it: a quota, another version of the definition.
     #[error("the API server does not take it ({0})")]
     Refused(u16),
     /// The API server does not answer.
@@ -60,6 +63,7 @@ impl Trouble {
     pub fn category(&self) -> &'static str {
         match self {
             Self::Forbidden(_) => "forbidden",
+            Self::Denied => "denied_by_admission",
             Self::Refused(_) => "refused",
             Self::Unreachable => "unreachable",
         }
@@ -203,7 +207,10 @@ impl Desk<'_> {
                 }
             };
             match failed.as_ref().and_then(code) {
-                Some(403) => return Err(Trouble::Forbidden(namespace.clone())),
+                Some(403) if lacks_right(failed.as_ref()) => {
+                    return Err(Trouble::Forbidden(namespace.clone()));
+                }
+                Some(403) => return Err(Trouble::Denied),
                 // Gone between the two, busy, slow or away: again.
                 Some(404 | 408 | 429) | None => {}
                 Some(code) if code < 500 => return Err(Trouble::Refused(code)),
@@ -225,6 +232,11 @@ enum Written {
 
 fn is_taken(error: Option<&kube::Error>) -> bool {
     error.and_then(code) == Some(409)
+}
+
+/// RBAC says which verb is missing; admission plugins name themselves.
+fn lacks_right(error: Option<&kube::Error>) -> bool {
+    matches!(error, Some(kube::Error::Api(status)) if status.message.contains("cannot create resource") || status.message.contains("cannot get resource"))
 }
 
 fn did_not_count(other: &api::Approval) -> bool {

@@ -35,8 +35,10 @@ pub(super) enum Mood {
     /// Creates, or says 409.
     #[default]
     Well,
-    /// 403.
+    /// 403, for want of a right.
     Forbids,
+    /// 403, by an admission policy.
+    Denies,
     /// Creates, and answers 504 the first time.
     LosesAnswers,
     /// Never answers.
@@ -77,7 +79,13 @@ impl Server {
             std::future::pending::<()>().await;
         }
         let (code, answer) = match (parts.method, mood) {
-            (Method::POST, Mood::Forbids) => status(403, "Forbidden"),
+            (Method::POST, Mood::Forbids) => status(
+                403,
+                "approvals.podmender.io is forbidden: User \"x\" cannot create resource \"approvals\"",
+            ),
+            (Method::POST, Mood::Denies) => {
+                status(403, "ValidatingAdmissionPolicy 'x' denied request: no")
+            }
             (Method::POST, _) => self.create(&body, mood),
             (Method::GET, _) => {
                 let kept = self.approvals.lock().expect("lock");
