@@ -1,23 +1,22 @@
-//! Policies and approvals as they are in the cluster: watched, parsed (the only way in), put in force, and answered with a status.
+//! Policies as they are in the cluster: watched, parsed (the only way in), put in force, and answered with a status.
 
 use crate::{
-    api::{AgentPolicy, AgentPolicyStatus, Approval},
+    api::{AgentPolicy, AgentPolicyStatus},
     context::Context,
+    objects::{Change, Key, objects},
     record,
     watch::{WatchTrouble, Watches},
 };
-use futures::{StreamExt, stream::SelectAll};
+use futures::StreamExt;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{
-    Api, Resource, ResourceExt,
+    Api, Resource,
     api::{Patch, PatchParams},
     core::DeserializeGuard,
-    runtime::{WatchStreamExt, watcher},
 };
 use podmender_policy::{
     bounds::Name,
-    incident::IncidentId,
     rules::{Ground, Policy},
 };
 use serde_json::json;
@@ -44,8 +43,6 @@ struct Known {
     written: Option<AgentPolicyStatus>,
 }
 
-type Key = (Name, Name);
-
 /// Follows the policies of the agent's own and of the granted namespaces.
 /// RBAC: `list, watch` on `agentpolicies`, `patch` on `agentpolicies/status`.
 pub async fn run(
@@ -55,7 +52,6 @@ pub async fn run(
     ctx: Arc<Context>,
 ) -> Option<Infallible> {
     let mut known: BTreeMap<Key, Known> = BTreeMap::new();
-    let mut fresh: BTreeSet<Key> = BTreeSet::new();
     let namespaces: BTreeSet<Name> = ground
         .granted
         .iter()
@@ -66,44 +62,22 @@ pub async fn run(
     let mut refresh = tokio::time::interval(REFRESH);
     loop {
         tokio::select! {
-            event = stream.next() => match event? {
-                (_, watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => {
-                    let key = key_of(&object);
-                    fresh.insert(key.clone());
-                    let next = read(&key, object, &ground, known.remove(&key));
-                    known.insert(key, next);
-                    put_in_force(&known, &watches, &ctx);
-                }
-                (_, watcher::Event::Delete(object)) => {
-                    forget(&key_of(&object), &mut known, &ctx);
-                    put_in_force(&known, &watches, &ctx);
-                }
-                (namespace, watcher::Event::Init) => fresh.retain(|key| key.0 != namespace),
-                (namespace, watcher::Event::InitDone) => {
-                    let gone = missed(&namespace, &known, &fresh);
-                    for key in &gone {
-                        forget(key, &mut known, &ctx);
+            change = stream.next() => {
+                match change? {
+                    Change::Seen(key, object) => {
+                        let next = read(&key, object, &ground, known.remove(&key));
+                        known.insert(key, next);
                     }
-                    if !gone.is_empty() {
-                        put_in_force(&known, &watches, &ctx);
-                    }
+                    Change::Gone(key) => forget(&key, &mut known, &ctx),
                 }
-            },
+                put_in_force(&known, &watches, &ctx);
+            }
             _ = refresh.tick() => {}
         }
         for (key, policy) in &mut known {
             report(key, policy, &ctx).await;
         }
     }
-}
-
-/// The objects of a namespace that a complete list no longer has: deleted while no watch was open, and nobody will say so.
-fn missed<T>(namespace: &Name, known: &BTreeMap<Key, T>, listed: &BTreeSet<Key>) -> Vec<Key> {
-    known
-        .keys()
-        .filter(|key| key.0 == *namespace && !listed.contains(*key))
-        .cloned()
-        .collect()
 }
 
 fn forget(key: &Key, known: &mut BTreeMap<Key, Known>, ctx: &Context) {
@@ -353,145 +327,5 @@ fn condition(
         message,
         observed_generation: Some(generation),
         last_transition_time: since,
-    }
-}
-
-/// Follows the approvals of the granted namespaces. RBAC: `list, watch` on `approvals`.
-pub async fn approvals(
-    watch_client: kube::Client,
-    granted: BTreeSet<Name>,
-    ctx: Arc<Context>,
-) -> Option<Infallible> {
-    let mut known: BTreeMap<Key, IncidentId> = BTreeMap::new();
-    let mut listed: BTreeSet<Key> = BTreeSet::new();
-    let mut stream = objects::<Approval>(&watch_client, &granted);
-    loop {
-        let (namespace, event) = stream.next().await?;
-        match event {
-            watcher::Event::Apply(object) | watcher::Event::InitApply(object) => {
-                let key = key_of(&object);
-                listed.insert(key.clone());
-                match object.0 {
-                    Ok(approval) => {
-                        known.insert(key, approval.spec.incident.clone());
-                        approved(&approval, &ctx);
-                    }
-                    Err(error) => {
-                        tracing::warn!(
-                            error = error.error,
-                            "an Approval cannot be read: it does not count"
-                        );
-                        withdraw(&key, &mut known, &ctx);
-                    }
-                }
-            }
-            watcher::Event::Delete(object) => withdraw(&key_of(&object), &mut known, &ctx),
-            watcher::Event::Init => listed.retain(|key| key.0 != namespace),
-            watcher::Event::InitDone => {
-                for key in missed(&namespace, &known, &listed) {
-                    withdraw(&key, &mut known, &ctx);
-                }
-            }
-        }
-    }
-}
-
-fn approved(approval: &Approval, ctx: &Context) {
-    let Some(unused) = approval.unused() else {
-        return used_up(
-            &approval.spec.incident,
-            &Name::new(&approval.name_any()),
-            ctx,
-        );
-    };
-    let mut state = ctx.store.lock();
-    let workload = state
-        .incidents
-        .values()
-        .find(|s| s.incident.id == unused.incident)
-        .map(|s| s.incident.spec.workload.clone());
-    state
-        .approvals
-        .entry(unused.incident.clone())
-        .or_default()
-        .insert(unused.id.clone(), unused);
-    drop(state);
-    if let Some(workload) = workload {
-        ctx.queue.wake(workload);
-    }
-}
-
-/// An approval that is gone, or cannot be read any more, does not count.
-fn withdraw(key: &Key, known: &mut BTreeMap<Key, IncidentId>, ctx: &Context) {
-    if let Some(incident) = known.remove(key) {
-        used_up(&incident, &key.1, ctx);
-    }
-}
-
-fn used_up(incident: &IncidentId, approval: &Name, ctx: &Context) {
-    let mut state = ctx.store.lock();
-    if let Some(unused) = state.approvals.get_mut(incident) {
-        unused.remove(approval);
-        if unused.is_empty() {
-            state.approvals.remove(incident);
-        }
-    }
-}
-
-fn key_of<K: Resource>(object: &DeserializeGuard<K>) -> Key {
-    (
-        Name::new(&object.namespace().unwrap_or_default()),
-        Name::new(&object.name_any()),
-    )
-}
-
-type Objects<K> =
-    SelectAll<futures::stream::BoxStream<'static, (Name, watcher::Event<DeserializeGuard<K>>)>>;
-
-/// Watches our own objects of some namespaces: few, so they are kept whole. Errors are retried with back-off.
-fn objects<K>(client: &kube::Client, namespaces: &BTreeSet<Name>) -> Objects<K>
-where
-    K: Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()>
-        + Clone
-        + std::fmt::Debug
-        + Send
-        + serde::de::DeserializeOwned
-        + 'static,
-{
-    let mut all = SelectAll::new();
-    for namespace in namespaces {
-        let api: Api<DeserializeGuard<K>> = Api::namespaced(client.clone(), namespace.as_str());
-        let name = namespace.clone();
-        let stream = watcher(api, watcher::Config::default().timeout(45)).default_backoff().filter_map(move |event| {
-            let name = name.clone();
-            std::future::ready(match event {
-                Ok(event) => Some((name, event)),
-                Err(error) => {
-                    tracing::debug!(namespace = %name, kind = %K::kind(&()), %error, "a watch of our own objects is tried again");
-                    None
-                }
-            })
-        });
-        all.push(stream.boxed());
-    }
-    all
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fault_70_what_was_deleted_while_no_watch_was_open_does_not_count() {
-        let key = |namespace: &str, name: &str| (Name::new(namespace), Name::new(name));
-        let known: BTreeMap<Key, ()> = [key("a", "kept"), key("a", "gone"), key("b", "other")]
-            .map(|k| (k, ()))
-            .into();
-        let listed = BTreeSet::from([key("a", "kept")]);
-        assert_eq!(
-            missed(&Name::new("a"), &known, &listed),
-            [key("a", "gone")],
-            "of the listed namespace alone"
-        );
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::{
     alert::{News, Outbox, PostedNow, Secrets, outbox::Now},
+    approvals,
     args::{Interactions, RunArgs},
     context::{Clock, Context, Outlets, careful},
     evidence,
@@ -116,7 +117,7 @@ pub async fn run(config: kube::Config, args: RunArgs) -> anyhow::Result<u8> {
     spawn(
         &mut tasks,
         "approvals",
-        policies::approvals(watch_client, granted.clone(), Arc::clone(&ctx)),
+        approvals::run(watch_client, granted.clone(), Arc::clone(&ctx)),
     );
     spawn(&mut tasks, "logs", evidence::run(logs_rx, Arc::clone(&ctx)));
     spawn(

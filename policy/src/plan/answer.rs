@@ -166,10 +166,11 @@ impl Pass<'_> {
     }
 
     /// Answers that come when nothing is asked: a snooze counts on any open incident, the rest is refused by its reason.
+    /// (Of a closed incident all are: `Incident::refuse_late`.)
     pub(super) fn unasked(&mut self) {
         let because = match self.incident.status.phase {
-            Phase::AwaitingApproval => return,
-            Phase::Resolved => Reason::Healthy,
+            // A closed incident never comes here: `plan` refuses its answers.
+            Phase::AwaitingApproval | Phase::Resolved => return,
             Phase::Detected => Reason::NotAsked,
             Phase::Remediating | Phase::Verifying | Phase::Escalated => Reason::AlreadyDecided,
         };
@@ -177,13 +178,10 @@ impl Pass<'_> {
             if answer.incident != self.incident.id || !self.incident.is_unused(answer) {
                 continue;
             }
-            let open = self.incident.is_open();
-            if answer.answer == Answer::Snooze && open && self.is_approver(answer) {
-                self.incident
-                    .snooze(answer, self.policy.approval_timeout, &mut self.facts);
+            if answer.answer == Answer::Snooze && self.is_approver(answer) {
+                self.snooze(answer);
             } else {
-                self.incident
-                    .consume(answer, Some(because), &mut self.facts);
+                self.refuse([answer], because);
             }
         }
     }

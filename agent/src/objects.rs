@@ -1,0 +1,177 @@
+//! Our own objects, followed: what is there, and what is gone, also if it went while no watch was open.
+
+use futures::{
+    StreamExt,
+    stream::{self, BoxStream, SelectAll},
+};
+use kube::{
+    Api, Resource, ResourceExt,
+    core::{DeserializeGuard, NamespaceResourceScope},
+    runtime::{WatchStreamExt, watcher},
+};
+use podmender_policy::bounds::Name;
+use std::collections::BTreeSet;
+
+/// Namespace and name.
+pub(crate) type Key = (Name, Name);
+
+/// What happened to an object.
+#[derive(Debug)]
+pub(crate) enum Change<K> {
+    /// It is there, new or changed or as it was; perhaps it cannot be read.
+    Seen(Key, DeserializeGuard<K>),
+    /// It is gone.
+    Gone(Key),
+}
+
+/// Follows our own objects of some namespaces: few, so they are kept whole. Errors are retried with back-off.
+pub(crate) fn objects<K>(
+    client: &kube::Client,
+    namespaces: &BTreeSet<Name>,
+) -> SelectAll<BoxStream<'static, Change<K>>>
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + std::fmt::Debug
+        + Send
+        + serde::de::DeserializeOwned
+        + 'static,
+{
+    let mut all = SelectAll::new();
+    for namespace in namespaces {
+        let api: Api<DeserializeGuard<K>> = Api::namespaced(client.clone(), namespace.as_str());
+        let mut listing = Listing::of(namespace.clone());
+        let events = watcher(api, watcher::Config::default().timeout(45)).default_backoff();
+        let changes = events.flat_map(move |event| match event {
+            Ok(event) => stream::iter(listing.take(event)),
+            Err(error) => {
+                tracing::debug!(namespace = %listing.namespace, kind = %K::kind(&()), %error, "a watch of our own objects is tried again");
+                stream::iter(Vec::new())
+            }
+        });
+        all.push(changes.boxed());
+    }
+    all
+}
+
+/// Which objects of a namespace there are, and which of them the list that is under way has named.
+struct Listing {
+    namespace: Name,
+    known: BTreeSet<Name>,
+    listed: BTreeSet<Name>,
+}
+
+impl Listing {
+    fn of(namespace: Name) -> Self {
+        Self {
+            namespace,
+            known: BTreeSet::new(),
+            listed: BTreeSet::new(),
+        }
+    }
+
+    /// What an event says. What a complete list no longer has is gone: it was deleted while no watch was open, and nobody
+    /// else will say so.
+    fn take<K: Resource>(&mut self, event: watcher::Event<DeserializeGuard<K>>) -> Vec<Change<K>> {
+        match event {
+            watcher::Event::Init => self.listed.clear(),
+            watcher::Event::Apply(object) | watcher::Event::InitApply(object) => {
+                let name = Name::new(&object.name_any());
+                self.known.insert(name.clone());
+                self.listed.insert(name.clone());
+                return vec![Change::Seen(self.key(name), object)];
+            }
+            watcher::Event::Delete(object) => return self.gone([Name::new(&object.name_any())]),
+            watcher::Event::InitDone => {
+                let missed: Vec<_> = self.known.difference(&self.listed).cloned().collect();
+                return self.gone(missed);
+            }
+        }
+        Vec::new()
+    }
+
+    fn gone<K>(&mut self, names: impl IntoIterator<Item = Name>) -> Vec<Change<K>> {
+        let mut changes = Vec::new();
+        for name in names {
+            if self.known.remove(&name) {
+                changes.push(Change::Gone(self.key(name)));
+            }
+        }
+        changes
+    }
+
+    fn key(&self, name: Name) -> Key {
+        (self.namespace.clone(), name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{Approval, ApprovalBody};
+    use podmender_policy::{
+        approval::{Answer, ApprovalRequest},
+        incident::IncidentId,
+    };
+
+    fn object(name: &str) -> DeserializeGuard<Approval> {
+        let asked: ApprovalRequest = serde_json::from_value(serde_json::json!({
+            "remedy": "restart", "uid": "u", "generation": 1, "because": "asked",
+            "askedAt": "2026-11-21T03:02:00Z", "expiresAt": "2026-11-21T03:32:00Z",
+        }))
+        .expect("a question");
+        let incident = IncidentId("i".into());
+        let body = ApprovalBody::answering(&incident, &asked, Answer::Approve);
+        DeserializeGuard(Ok(Approval::new(name, body)))
+    }
+
+    fn gone(changes: Vec<Change<Approval>>) -> Vec<String> {
+        let name = |change| match change {
+            Change::Gone((namespace, name)) => format!("{namespace}/{name}"),
+            Change::Seen((_, name), _) => format!("seen {name}"),
+        };
+        changes.into_iter().map(name).collect()
+    }
+
+    #[test]
+    fn fault_70_what_was_deleted_while_no_watch_was_open_does_not_count() {
+        use watcher::Event;
+        let mut listing = Listing::of("a".into());
+        for event in [
+            Event::Init,
+            Event::InitApply(object("kept")),
+            Event::InitApply(object("gone")),
+            Event::InitDone,
+            Event::Apply(object("new")),
+        ] {
+            assert!(gone(listing.take(event)).iter().all(|c| c.starts_with("seen ")));
+        }
+        for event in [
+            Event::Init,
+            Event::InitApply(object("kept")),
+            Event::InitApply(object("new")),
+        ] {
+            assert!(gone(listing.take(event)).iter().all(|c| c.starts_with("seen ")));
+        }
+        assert_eq!(gone(listing.take(Event::InitDone)), ["a/gone"], "once the list is complete");
+        assert_eq!(gone(listing.take(Event::Delete(object("new")))), ["a/new"]);
+        assert!(gone(listing.take(Event::Delete(object("new")))).is_empty(), "once");
+    }
+
+    #[test]
+    fn a_list_that_breaks_off_says_nothing_is_gone() {
+        use watcher::Event;
+        let mut listing = Listing::of("a".into());
+        for event in [
+            Event::Init,
+            Event::InitApply(object("x")),
+            Event::InitDone,
+            Event::Init,
+            Event::Init,
+            Event::InitApply(object("x")),
+            Event::InitDone,
+        ] {
+            assert!(gone(listing.take(event)).iter().all(|c| c.starts_with("seen ")));
+        }
+    }
+}
