@@ -1,7 +1,7 @@
 //! Incidents: one failing workload from detection to resolution, and the only functions that change a phase.
 
 use crate::{
-    approval::{Answer, Approval, ApprovalRequest, LONGEST_SNOOZE, SNOOZE},
+    approval::{Approval, ApprovalRequest, LONGEST_SNOOZE, SNOOZE},
     audit::{AuditRecord, Fact},
     bounds::{Message, Name, Text},
     decide::{Decision, DecisionKind, Reason},
@@ -314,7 +314,23 @@ impl Incident {
     /// Whether `approval` can still be used up here.
     #[must_use]
     pub fn is_unused(&self, approval: &Approval) -> bool {
-        self.status.consumed.len() < MAX_CONSUMED && !self.status.consumed.contains(&approval.id)
+        approval.incident == self.id
+            && self.status.consumed.len() < MAX_CONSUMED
+            && !self.status.consumed.contains(&approval.id)
+    }
+
+    /// Uses up those of `answers` that are this incident's and still unused: they count for nothing.
+    pub fn refuse<'a>(
+        &mut self,
+        answers: impl IntoIterator<Item = &'a Approval>,
+        because: Reason,
+        facts: &mut Vec<Fact>,
+    ) {
+        for answer in answers {
+            if self.is_unused(answer) {
+                self.consume(answer, Some(because), facts);
+            }
+        }
     }
 
     /// Uses an approval up, whatever comes of it.
@@ -591,12 +607,6 @@ impl Incident {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.status.phase != Phase::Resolved
-    }
-
-    /// Whether a person's answer is a yes to what is asked now.
-    #[must_use]
-    pub fn answers(&self, approval: &Approval, answer: Answer) -> bool {
-        approval.answer == answer && approval.incident == self.id
     }
 }
 

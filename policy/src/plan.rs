@@ -77,7 +77,12 @@ fn planned(
     }
     let finding = diagnose(seen, now);
     let mut facts = Vec::new();
-    let incident = incident.map(|i| answered_late(i, seen, &mut facts));
+    let incident = incident.map(|mut i| {
+        if !i.is_open() {
+            i.refuse(&seen.approvals, Reason::Healthy, &mut facts);
+        }
+        i
+    });
     let incident = match (incident, &finding) {
         (Some(i), _) if i.is_open() => i,
         (Some(i), Some(f)) if relapsed(&i, f, policy, now) => {
@@ -116,18 +121,6 @@ fn planned(
         facts,
     }
     .run()
-}
-
-/// Answers to an incident that is closed count for nothing, and that is recorded.
-fn answered_late(mut incident: Incident, seen: &Observation, facts: &mut Vec<Fact>) -> Incident {
-    if !incident.is_open() {
-        for answer in &seen.approvals {
-            if answer.incident == incident.id && incident.is_unused(answer) {
-                incident.consume(answer, Some(Reason::Healthy), facts);
-            }
-        }
-    }
-    incident
 }
 
 /// Whether a failure belongs to an incident that was resolved a short while ago.

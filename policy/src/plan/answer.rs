@@ -142,13 +142,7 @@ impl Pass<'_> {
 
     /// Takes what needs no judgement of the failure: snoozes, and answers that cannot count. Gives the others, oldest first.
     fn sift(&mut self) -> Vec<Approval> {
-        let mut answers: Vec<_> = self
-            .seen
-            .approvals
-            .iter()
-            .filter(|a| a.incident == self.incident.id)
-            .cloned()
-            .collect();
+        let mut answers = self.seen.approvals.clone();
         answers.sort_by(|a, b| a.at.cmp(&b.at).then_with(|| a.id.cmp(&b.id)));
         answers.dedup_by(|a, b| a.id == b.id);
         let mut valid = Vec::new();
@@ -166,7 +160,7 @@ impl Pass<'_> {
     }
 
     /// Answers that come when nothing is asked: a snooze counts on any open incident, the rest is refused by its reason.
-    /// (Of a closed incident all are: `Incident::refuse_late`.)
+    /// (Of a closed incident all are refused, by `plan`.)
     pub(super) fn unasked(&mut self) {
         let because = match self.incident.status.phase {
             // A closed incident never comes here: `plan` refuses its answers.
@@ -175,10 +169,8 @@ impl Pass<'_> {
             Phase::Remediating | Phase::Verifying | Phase::Escalated => Reason::AlreadyDecided,
         };
         for answer in &self.seen.approvals {
-            if answer.incident != self.incident.id || !self.incident.is_unused(answer) {
-                continue;
-            }
-            if answer.answer == Answer::Snooze && self.is_approver(answer) {
+            let is_unused = self.incident.is_unused(answer);
+            if is_unused && answer.answer == Answer::Snooze && self.is_approver(answer) {
                 self.snooze(answer);
             } else {
                 self.refuse([answer], because);
@@ -211,12 +203,7 @@ impl Pass<'_> {
     }
 
     fn refuse<'a>(&mut self, answers: impl IntoIterator<Item = &'a Approval>, because: Reason) {
-        for answer in answers {
-            if self.incident.is_unused(answer) {
-                self.incident
-                    .consume(answer, Some(because), &mut self.facts);
-            }
-        }
+        self.incident.refuse(answers, because, &mut self.facts);
     }
 
     fn is_approver(&self, answer: &Approval) -> bool {
