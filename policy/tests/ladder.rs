@@ -296,20 +296,7 @@ fn fault_23_an_earlier_now_unlocks_nothing() {
 }
 
 fn answer(shop: &Shop, answer: Answer) -> Approval {
-    let incident = shop.incident.as_ref().expect("an incident");
-    Approval {
-        id: "a1".into(),
-        incident: incident.id.clone(),
-        answer,
-        remedy: RemedyName::Restart,
-        uid: "workload-1".into(),
-        generation: shop.generation,
-        by: "ann".into(),
-        at: shop.now,
-        entrance: Entrance::Kubernetes,
-        proof: Proof::Proven,
-        snooze_for: None,
-    }
+    shop.answer("a1", answer).expect("an incident")
 }
 
 fn asking() -> (Shop, Policy) {

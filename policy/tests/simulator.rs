@@ -5,7 +5,7 @@ mod support;
 
 use jiff::{SignedDuration, Timestamp};
 use podmender_policy::{
-    approval::{Answer, Approval, Entrance, Proof},
+    approval::Answer,
     audit::Fact,
     observation::{Consent, Freshness},
     remedy::{Outcome, RemedyName},
@@ -96,20 +96,9 @@ impl Run {
             }
             Step::Answer(yes) => {
                 self.answers += 1;
-                shop.approvals
-                    .extend(shop.incident.as_ref().map(|incident| Approval {
-                        id: format!("answer-{}", self.answers).into(),
-                        incident: incident.id.clone(),
-                        answer: if *yes { Answer::Approve } else { Answer::Deny },
-                        remedy: RemedyName::Restart,
-                        uid: "workload-1".into(),
-                        generation: shop.generation,
-                        by: "ann".into(),
-                        at: shop.now,
-                        entrance: Entrance::Kubernetes,
-                        proof: Proof::Proven,
-                        snooze_for: None,
-                    }));
+                let answer = if *yes { Answer::Approve } else { Answer::Deny };
+                let id = format!("answer-{}", self.answers);
+                shop.approvals.extend(shop.answer(&id, answer));
             }
             Step::LoseLedger => {
                 // Lost and rebuilt from the newest incident, which is what is left of the object store here; older ones

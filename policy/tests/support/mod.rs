@@ -4,14 +4,14 @@
 
 use jiff::{SignedDuration, Timestamp};
 use podmender_policy::{
-    approval::Approval,
+    approval::{Answer, Approval, Entrance, Proof},
     audit::Chain,
     bounds::{Message, Name},
     incident::Incident,
     ledger::Ledger,
     observation::*,
     plan::{Plan, conclude, plan},
-    remedy::{Effect, Outcome},
+    remedy::{Effect, Outcome, RemedyName},
     rules::{AgentPolicySpec, Ground, Policy},
     workload::{WorkloadKind, WorkloadRef},
 };
@@ -236,6 +236,24 @@ impl Shop {
             probes: Vec::new(),
             events: Vec::new(),
         }
+    }
+
+    /// An answer of `ann`, proven, to the incident as it stands; `None` without one.
+    pub fn answer(&self, id: &str, answer: Answer) -> Option<Approval> {
+        let incident = self.incident.as_ref()?;
+        Some(Approval {
+            id: id.into(),
+            incident: incident.id.clone(),
+            answer,
+            remedy: RemedyName::Restart,
+            uid: "workload-1".into(),
+            generation: self.generation,
+            by: "ann".into(),
+            at: self.now,
+            entrance: Entrance::Kubernetes,
+            proof: Proof::Proven,
+            snooze_for: None,
+        })
     }
 
     /// What `plan` says now. Changes nothing.
