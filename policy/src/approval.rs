@@ -16,10 +16,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// How long a snooze lasts if nothing else is said.
+/// How long a snooze lasts if nothing else is said. (Its bounds: [`crate::rules::duration::SNOOZE`].)
 pub const SNOOZE: Duration = Duration::from_secs(3600);
-/// The longest snooze.
-pub const LONGEST_SNOOZE: Duration = Duration::from_secs(24 * 3600);
 
 /// What a person is asked. Part of an incident's status.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

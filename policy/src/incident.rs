@@ -1,7 +1,7 @@
 //! Incidents: one failing workload from detection to resolution, and the only functions that change a phase.
 
 use crate::{
-    approval::{Approval, ApprovalRequest, LONGEST_SNOOZE, SNOOZE},
+    approval::{Approval, ApprovalRequest, SNOOZE},
     audit::{AuditRecord, Fact},
     bounds::{Message, Name, Text},
     decide::{Decision, DecisionKind, Reason},
@@ -10,6 +10,7 @@ use crate::{
     redact::{RedactedEvidence, redact},
     remedy::{Act, ActionId, Effect, Outcome, Refusal},
     summary::Summary,
+    rules::duration,
     verify::{Verdict, after},
     workload::WorkloadRef,
 };
@@ -370,7 +371,7 @@ impl Incident {
         timeout: std::time::Duration,
         facts: &mut Vec<Fact>,
     ) {
-        let span = approval.snooze_for.unwrap_or(SNOOZE).min(LONGEST_SNOOZE);
+        let span = duration::SNOOZE.cap(approval.snooze_for.unwrap_or(SNOOZE));
         let until = after(approval.at, span);
         let until = self.status.snoozed_until.map_or(until, |u| u.max(until));
         self.status.snoozed_until = Some(until);

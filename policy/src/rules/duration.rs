@@ -87,6 +87,12 @@ impl Bounds {
         }
     }
 
+    /// `value`, or the most that is allowed.
+    #[must_use]
+    pub fn cap(&self, value: Duration) -> Duration {
+        value.min(parse(self.most).unwrap_or_default())
+    }
+
     /// Reads a duration; what is wrong with it is noted, and the least is used in its place.
     pub(super) fn require(&self, raw: &str, path: &str, problems: &mut Problems) -> Duration {
         self.read(raw).unwrap_or_else(|what| {
@@ -134,6 +140,13 @@ mod tests {
         for raw in ["0s", "-1h", "1y", "25h"] {
             assert!(COOLDOWN.read(raw).is_err(), "{raw}");
         }
+    }
+
+    #[test]
+    fn a_duration_is_capped_at_its_most() {
+        let hours = |n: u64| Duration::from_secs(n * 3600);
+        assert_eq!(SNOOZE.cap(hours(1)), hours(1));
+        assert_eq!(SNOOZE.cap(hours(100)), hours(24));
     }
 
     proptest! {
