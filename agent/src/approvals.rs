@@ -6,10 +6,9 @@ use crate::{
     objects::{Change, Key, objects},
 };
 use futures::StreamExt;
-use kube::ResourceExt;
-use podmender_policy::{bounds::Name, incident::IncidentId};
+use podmender_policy::bounds::Name;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     convert::Infallible,
     sync::Arc,
 };
@@ -20,66 +19,42 @@ pub async fn run(
     granted: BTreeSet<Name>,
     ctx: Arc<Context>,
 ) -> Option<Infallible> {
-    let mut known: BTreeMap<Key, IncidentId> = BTreeMap::new();
     let mut stream = objects::<Approval>(&watch_client, &granted);
     loop {
         match stream.next().await? {
             Change::Seen(key, object) => match object.0 {
-                Ok(approval) => {
-                    known.insert(key, approval.spec.incident.clone());
-                    approved(&approval, &ctx);
-                }
+                Ok(approval) => seen(key, &approval, &ctx),
                 Err(error) => {
                     tracing::warn!(
                         error = error.error,
                         "an Approval cannot be read: it does not count"
                     );
-                    withdraw(&key, &mut known, &ctx);
+                    withdraw(&key, &ctx);
                 }
             },
-            Change::Gone(key) => withdraw(&key, &mut known, &ctx),
+            Change::Gone(key) => withdraw(&key, &ctx),
         }
     }
 }
 
-fn approved(approval: &Approval, ctx: &Context) {
+fn seen(key: Key, approval: &Approval, ctx: &Context) {
     let Some(unused) = approval.unused() else {
-        return used_up(
-            &approval.spec.incident,
-            &Name::new(&approval.name_any()),
-            ctx,
-        );
+        return withdraw(&key, ctx);
     };
     let mut state = ctx.store.lock();
-    let workload = state
-        .incidents
-        .values()
-        .find(|s| s.incident.id == unused.incident)
-        .map(|s| s.incident.spec.workload.clone());
-    state
-        .approvals
-        .entry(unused.incident.clone())
-        .or_default()
-        .insert(unused.id.clone(), unused);
+    let incidents = state.incidents.values().map(|s| &s.incident);
+    let workload = incidents
+        .filter(|i| i.id == unused.incident && i.spec.workload.namespace == key.0)
+        .map(|i| i.spec.workload.clone())
+        .next();
+    state.approvals.insert(key, unused);
     drop(state);
     if let Some(workload) = workload {
         ctx.queue.wake(workload);
     }
 }
 
-/// An approval that is gone, or cannot be read any more, does not count.
-fn withdraw(key: &Key, known: &mut BTreeMap<Key, IncidentId>, ctx: &Context) {
-    if let Some(incident) = known.remove(key) {
-        used_up(&incident, &key.1, ctx);
-    }
-}
-
-fn used_up(incident: &IncidentId, approval: &Name, ctx: &Context) {
-    let mut state = ctx.store.lock();
-    if let Some(unused) = state.approvals.get_mut(incident) {
-        unused.remove(approval);
-        if unused.is_empty() {
-            state.approvals.remove(incident);
-        }
-    }
+/// An approval that is used up or gone, or cannot be read any more, does not count.
+fn withdraw(key: &Key, ctx: &Context) {
+    ctx.store.lock().approvals.remove(key);
 }

@@ -45,8 +45,8 @@ pub struct State {
     pub unwritten: Vec<(Timestamp, Fact)>,
     /// The newest audit record that is written.
     pub head: Head,
-    /// Unused approvals, by incident.
-    pub approvals: HashMap<IncidentId, BTreeMap<Name, Approval>>,
+    /// Unused approvals, by their namespace and name.
+    pub approvals: BTreeMap<(Name, Name), Approval>,
     /// The policies in force.
     pub policies: Vec<Arc<Policy>>,
     /// What logs said, by pod UID and container.
@@ -186,16 +186,17 @@ impl State {
         (!policies.is_empty()).then(|| Policy::strictest(policies))
     }
 
-    /// The unused answers of an incident, oldest first (at most 16).
+    /// The unused answers of an incident, oldest first (at most 16). Only those in the incident's own namespace: who may
+    /// answer there is a matter of RBAC there, whatever incident an object elsewhere names.
     #[must_use]
     pub fn answers(&self, incident: &Incident) -> Vec<Approval> {
+        let namespace = &incident.spec.workload.namespace;
         let mut unused: Vec<_> = self
             .approvals
-            .get(&incident.id)
-            .into_iter()
-            .flat_map(BTreeMap::values)
-            .filter(|a| incident.is_unused(a))
-            .cloned()
+            .range((namespace.clone(), Name::default())..)
+            .take_while(|((of, _), _)| of == namespace)
+            .filter(|(_, approval)| incident.is_unused(approval))
+            .map(|(_, approval)| approval.clone())
             .collect();
         unused.sort_by(|a, b| a.at.cmp(&b.at).then_with(|| a.id.cmp(&b.id)));
         unused.truncate(MAX_ANSWERS);
@@ -299,5 +300,39 @@ impl State {
         stored.incident.note_post(channel, post);
         stored.dirty = true;
         Some(stored.incident.spec.workload.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::sample;
+    use podmender_policy::approval::{Answer, Entrance, Proof};
+
+    #[test]
+    fn an_answer_in_another_namespace_is_none() {
+        let incident = sample::incident("api");
+        let approval = Approval {
+            id: "yes".into(),
+            incident: incident.id.clone(),
+            answer: Answer::Approve,
+            remedy: podmender_policy::remedy::RemedyName::Restart,
+            uid: "uid-w".into(),
+            generation: 4,
+            by: "ann".into(),
+            at: sample::now(),
+            entrance: Entrance::Kubernetes,
+            proof: Proof::Noted,
+            snooze_for: None,
+        };
+        let mut state = State::default();
+        for namespace in ["a-before", "shop-of-somebody-else"] {
+            let key = (namespace.into(), "yes".into());
+            state.approvals.insert(key, approval.clone());
+        }
+        assert!(state.answers(&incident).is_empty());
+        let here = incident.spec.workload.namespace.clone();
+        state.approvals.insert((here, "yes".into()), approval);
+        assert_eq!(state.answers(&incident).len(), 1);
     }
 }
