@@ -13,13 +13,15 @@ use std::{
     sync::Arc,
 };
 
-/// Follows the approvals of the granted namespaces. RBAC: `list, watch` on `approvals`.
+/// Follows the approvals of the granted namespaces, from where reading them at the start left off.
+/// RBAC: `list, watch` on `approvals`.
 pub async fn run(
     watch_client: kube::Client,
     granted: BTreeSet<Name>,
     ctx: Arc<Context>,
 ) -> Option<Infallible> {
-    let mut stream = objects::<Approval>(&watch_client, &granted);
+    let known = ctx.store.lock().approvals.keys().cloned().collect();
+    let mut stream = objects::<Approval>(&watch_client, &granted, &known);
     loop {
         match stream.next().await? {
             Change::Seen(key, object) => match object.0 {

@@ -3,15 +3,18 @@
 use crate::{
     api,
     context::Context,
+    objects::Key,
     record::{self, LEDGER},
     store::Stored,
 };
 use futures::StreamExt;
 use kube::{
     Api, Client, ResourceExt,
-    api::{ApiResource, DeleteParams, DynamicObject, ObjectMeta, PostParams},
+    api::{ApiResource, DeleteParams, DynamicObject, ListParams, ObjectMeta, PostParams},
+    core::DeserializeGuard,
 };
 use podmender_policy::{
+    approval::Approval,
     audit::{AuditRecord, Head},
     bounds::Name,
     incident::{Incident, IncidentId, IncidentSpec, IncidentStatus},
@@ -56,8 +59,12 @@ pub enum LoadError {
 /// # Errors
 /// [`LoadError`], if the agent must not act.
 pub async fn load(granted: &BTreeSet<Name>, ctx: &Context) -> Result<Vec<LoadError>, LoadError> {
-    let (ledger, (incidents, problems)) =
-        futures::try_join!(read_ledger(ctx), all_incidents(granted, ctx))?;
+    let (ledger, (incidents, mut problems), (approvals, more)) = futures::try_join!(
+        read_ledger(ctx),
+        of_all(granted, |namespace| list_incidents(namespace, ctx)),
+        of_all(granted, |namespace| list_approvals(namespace, ctx)),
+    )?;
+    problems.extend(more);
     // Made only once all incidents were read: a ledger that is there but empty would pass for one without a past.
     let (ledger, version, lost) = match ledger {
         Some((ledger, version)) => (ledger, version, false),
@@ -66,29 +73,53 @@ pub async fn load(granted: &BTreeSet<Name>, ctx: &Context) -> Result<Vec<LoadErr
             (Ledger::default(), version, true)
         }
     };
+    // Answers that were given in time while the agent was away are known before the first look, which may end a question.
+    ctx.store.lock().approvals = approvals.into_iter().collect();
     adopt(ledger, version, lost, incidents, ctx);
     Ok(problems)
 }
 
-/// The incidents of all namespaces, and those namespaces in which they may not be read.
-async fn all_incidents(
-    granted: &BTreeSet<Name>,
-    ctx: &Context,
-) -> Result<(Vec<Found>, Vec<LoadError>), LoadError> {
-    let (mut incidents, mut problems) = (Vec::new(), Vec::new());
-    let lists: Vec<_> = granted
-        .iter()
-        .map(|namespace| list_incidents(namespace, ctx))
-        .collect();
+/// What the lists of all namespaces hold, and those namespaces in which it may not be read.
+async fn of_all<'a, T, F>(
+    granted: &'a BTreeSet<Name>,
+    list: impl Fn(&'a Name) -> F,
+) -> Result<(Vec<T>, Vec<LoadError>), LoadError>
+where
+    F: Future<Output = Result<Vec<T>, LoadError>>,
+{
+    let (mut all, mut problems) = (Vec::new(), Vec::new());
+    let lists: Vec<_> = granted.iter().map(list).collect();
     let mut lists = futures::stream::iter(lists).buffer_unordered(AT_ONCE);
     while let Some(list) = lists.next().await {
         match list {
-            Ok(found) => incidents.extend(found),
+            Ok(found) => all.extend(found),
             Err(e @ LoadError::Forbidden { .. }) => problems.push(e),
             Err(e) => return Err(e),
         }
     }
-    Ok((incidents, problems))
+    Ok((all, problems))
+}
+
+/// The unused approvals of a namespace. One that cannot be read does not count. RBAC: `list` on `approvals`.
+async fn list_approvals(
+    namespace: &Name,
+    ctx: &Context,
+) -> Result<Vec<(Key, Approval)>, LoadError> {
+    let api: Api<DeserializeGuard<api::Approval>> =
+        Api::namespaced(ctx.client.clone(), namespace.as_str());
+    let mut found = Vec::new();
+    let mut params = ListParams::default().limit(200);
+    loop {
+        let page = record::within(api.list(&params))
+            .await
+            .map_err(|e| refused(e, "approvals", namespace))?;
+        let unused = page.items.into_iter().filter_map(|o| o.0.ok()?.unused());
+        found.extend(unused.map(|a| ((namespace.clone(), a.id.clone()), a)));
+        match page.metadata.continue_.filter(|c| !c.is_empty()) {
+            Some(token) => params = params.continue_token(&token),
+            None => return Ok(found),
+        }
+    }
 }
 
 /// An incident as the API server has it; `Err`: of which workload it is, if that much can be read.
@@ -118,6 +149,7 @@ async fn list_incidents(namespace: &Name, ctx: &Context) -> Result<Vec<Found>, L
 async fn read_incident(object: DynamicObject, api: &Api<DynamicObject>) -> Option<Found> {
     let name = object.name_any();
     let version = object.resource_version().unwrap_or_default();
+    let uid = Name::new(&object.uid().unwrap_or_default());
     let spec = object.data.get("spec").cloned().unwrap_or_default();
     let spec: Result<IncidentSpec, _> = serde_json::from_value(spec.clone()).map_err(|e| (e, spec));
     let status = object.data.get("status").cloned();
@@ -131,6 +163,7 @@ async fn read_incident(object: DynamicObject, api: &Api<DynamicObject>) -> Optio
                 };
                 Some(Ok(Stored {
                     incident,
+                    uid,
                     version,
                     dirty: false,
                 }))

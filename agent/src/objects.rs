@@ -25,9 +25,11 @@ pub(crate) enum Change<K> {
 }
 
 /// Follows our own objects of some namespaces: few, so they are kept whole. Errors are retried with back-off.
+/// `known`: those that were read before, of which it is told too when they are gone.
 pub(crate) fn objects<K>(
     client: &kube::Client,
     namespaces: &BTreeSet<Name>,
+    known: &BTreeSet<Key>,
 ) -> SelectAll<BoxStream<'static, Change<K>>>
 where
     K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
@@ -40,7 +42,12 @@ where
     let mut all = SelectAll::new();
     for namespace in namespaces {
         let api: Api<DeserializeGuard<K>> = Api::namespaced(client.clone(), namespace.as_str());
-        let mut listing = Listing::of(namespace.clone());
+        let names = known.iter().filter(|key| key.0 == *namespace);
+        let mut listing = Listing {
+            namespace: namespace.clone(),
+            known: names.map(|key| key.1.clone()).collect(),
+            listed: BTreeSet::new(),
+        };
         let events = watcher(api, watcher::Config::default().timeout(45)).default_backoff();
         let changes = events.flat_map(move |event| match event {
             Ok(event) => stream::iter(listing.take(event)),
@@ -62,14 +69,6 @@ struct Listing {
 }
 
 impl Listing {
-    fn of(namespace: Name) -> Self {
-        Self {
-            namespace,
-            known: BTreeSet::new(),
-            listed: BTreeSet::new(),
-        }
-    }
-
     /// What an event says. What a complete list no longer has is gone: it was deleted while no watch was open, and nobody
     /// else will say so.
     fn take<K: Resource>(&mut self, event: watcher::Event<DeserializeGuard<K>>) -> Vec<Change<K>> {
@@ -125,53 +124,45 @@ mod tests {
         DeserializeGuard(Ok(Approval::new(name, body)))
     }
 
-    fn gone(changes: Vec<Change<Approval>>) -> Vec<String> {
-        let name = |change| match change {
-            Change::Gone((namespace, name)) => format!("{namespace}/{name}"),
-            Change::Seen((_, name), _) => format!("seen {name}"),
-        };
-        changes.into_iter().map(name).collect()
+    fn listing(known: &[&str]) -> Listing {
+        Listing {
+            namespace: "a".into(),
+            known: known.iter().map(|name| Name::new(name)).collect(),
+            listed: BTreeSet::new(),
+        }
+    }
+
+    /// What is gone after these events.
+    fn gone<const N: usize>(
+        listing: &mut Listing,
+        events: [watcher::Event<DeserializeGuard<Approval>>; N],
+    ) -> Vec<String> {
+        let changes = events.into_iter().flat_map(|e| listing.take(e));
+        let gone = changes.filter_map(|change| match change {
+            Change::Gone((namespace, name)) => Some(format!("{namespace}/{name}")),
+            Change::Seen(..) => None,
+        });
+        gone.collect()
     }
 
     #[test]
     fn fault_70_what_was_deleted_while_no_watch_was_open_does_not_count() {
-        use watcher::Event;
-        let mut listing = Listing::of("a".into());
-        for event in [
-            Event::Init,
-            Event::InitApply(object("kept")),
-            Event::InitApply(object("gone")),
-            Event::InitDone,
-            Event::Apply(object("new")),
-        ] {
-            assert!(gone(listing.take(event)).iter().all(|c| c.starts_with("seen ")));
-        }
-        for event in [
-            Event::Init,
-            Event::InitApply(object("kept")),
-            Event::InitApply(object("new")),
-        ] {
-            assert!(gone(listing.take(event)).iter().all(|c| c.starts_with("seen ")));
-        }
-        assert_eq!(gone(listing.take(Event::InitDone)), ["a/gone"], "once the list is complete");
-        assert_eq!(gone(listing.take(Event::Delete(object("new")))), ["a/new"]);
-        assert!(gone(listing.take(Event::Delete(object("new")))).is_empty(), "once");
+        use watcher::Event::{Apply, Delete, Init, InitApply, InitDone};
+        let mut a = listing(&["before"]);
+        let first = [Init, InitApply(object("kept")), InitApply(object("gone"))];
+        assert!(gone(&mut a, first).is_empty(), "the list is not complete");
+        assert_eq!(gone(&mut a, [InitDone]), ["a/before"], "read before the watch began");
+        let again = [Apply(object("new")), Init, InitApply(object("kept")), InitApply(object("new"))];
+        assert!(gone(&mut a, again).is_empty());
+        assert_eq!(gone(&mut a, [InitDone]), ["a/gone"]);
+        assert_eq!(gone(&mut a, [Delete(object("new")), Delete(object("new"))]), ["a/new"], "once");
     }
 
     #[test]
     fn a_list_that_breaks_off_says_nothing_is_gone() {
-        use watcher::Event;
-        let mut listing = Listing::of("a".into());
-        for event in [
-            Event::Init,
-            Event::InitApply(object("x")),
-            Event::InitDone,
-            Event::Init,
-            Event::Init,
-            Event::InitApply(object("x")),
-            Event::InitDone,
-        ] {
-            assert!(gone(listing.take(event)).iter().all(|c| c.starts_with("seen ")));
-        }
+        use watcher::Event::{Init, InitApply, InitDone};
+        let mut a = listing(&["x"]);
+        let broken = [Init, InitApply(object("y")), Init, InitApply(object("x")), InitApply(object("y")), InitDone];
+        assert!(gone(&mut a, broken).is_empty());
     }
 }

@@ -58,7 +58,7 @@ pub async fn run(
         .cloned()
         .chain([ground.own.clone()])
         .collect();
-    let mut stream = objects::<AgentPolicy>(&watch_client, &namespaces);
+    let mut stream = objects::<AgentPolicy>(&watch_client, &namespaces, &BTreeSet::new());
     let mut refresh = tokio::time::interval(REFRESH);
     loop {
         tokio::select! {

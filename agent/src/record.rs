@@ -8,7 +8,7 @@ use crate::{
     api,
     context::{Context, REQUEST_TIMEOUT},
     error::{Error, code, is_definite},
-    store::{Draft, Stored},
+    store::{Draft, Place, Stored},
 };
 use jiff::Timestamp;
 use kube::{
@@ -245,14 +245,14 @@ async fn write(
         None => create(&draft.incident, ctx).await?,
     };
     match patch_status(&draft.incident, version, ctx).await {
-        Ok(version) => {
+        Ok(place) => {
             draft
                 .records
                 .iter()
                 .for_each(|r| log(r, Some(&draft.incident)));
             let mut state = ctx.store.lock();
             state.settle_ledger(&draft.incident, now);
-            state.commit(draft, version);
+            state.commit(draft, place);
             Ok(())
         }
         Err(error) => recover(draft, stored, error, ctx).await,
@@ -296,7 +296,7 @@ async fn patch_status(
     incident: &Incident,
     version: Option<String>,
     ctx: &Context,
-) -> Result<String, Option<kube::Error>> {
+) -> Result<Place, Option<kube::Error>> {
     let api = Api::<api::Incident>::namespaced(
         ctx.client.clone(),
         incident.spec.workload.namespace.as_str(),
@@ -313,7 +313,7 @@ async fn patch_status(
     };
     let name = incident.id.0.as_str();
     let written = within(api.patch_status(name, &params, &Patch::<()>::Json(patch))).await?;
-    Ok(written.metadata.resource_version.unwrap_or_default())
+    Ok(Place::of(&written.metadata))
 }
 
 /// After a failed write: was it applied all the same, changed by somebody else, or deleted?
@@ -334,14 +334,14 @@ async fn recover(
         ctx.alerts.forget(&draft.incident.id);
         return Err(Error::IncidentConflict(workload));
     };
-    let version = found.metadata.resource_version.clone().unwrap_or_default();
+    let place = Place::of(&found.metadata);
     match found.status {
         Some(status) if status == draft.incident.status => {
             draft
                 .records
                 .iter()
                 .for_each(|r| log(r, Some(&draft.incident)));
-            ctx.store.lock().commit(draft, version);
+            ctx.store.lock().commit(draft, place);
             Ok(())
         }
         Some(status) => {
@@ -350,7 +350,7 @@ async fn recover(
                 spec: found.spec.0,
                 status,
             };
-            ctx.store.lock().adopt(incident, version);
+            ctx.store.lock().adopt(incident, place);
             Err(conflict_or(error, workload))
         }
         None => {

@@ -114,11 +114,13 @@ pub async fn run(config: kube::Config, args: RunArgs) -> anyhow::Result<u8> {
         "policies",
         policies::run(watch_client.clone(), ground, watches, Arc::clone(&ctx)),
     );
-    spawn(
-        &mut tasks,
-        "approvals",
-        approvals::run(watch_client, granted.clone(), Arc::clone(&ctx)),
-    );
+    let (remembered, answered) = (Arc::clone(&health), Arc::clone(&ctx));
+    let namespaces = granted.clone();
+    spawn(&mut tasks, "approvals", async move {
+        // Those that were there at the start are read with the rest of the agent's memory.
+        remembered.remembered().await;
+        approvals::run(watch_client, namespaces, answered).await
+    });
     spawn(&mut tasks, "logs", evidence::run(logs_rx, Arc::clone(&ctx)));
     spawn(
         &mut tasks,

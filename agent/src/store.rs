@@ -2,6 +2,7 @@
 //! API server; `record.rs` writes it.
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use podmender_policy::{
     approval::Approval,
     audit::{AuditRecord, Chain, Fact, Head},
@@ -69,10 +70,31 @@ pub struct LogKey {
 pub struct Stored {
     /// The incident.
     pub incident: Incident,
+    /// The UID of its object.
+    pub uid: Name,
     /// Its resourceVersion.
     pub version: String,
     /// Whether it has news that were not written yet (what people were told, a model's guess).
     pub dirty: bool,
+}
+
+/// Which object of the API server something is stored in, and as of when.
+pub struct Place {
+    /// Its UID.
+    pub uid: Name,
+    /// Its resourceVersion.
+    pub version: String,
+}
+
+impl Place {
+    /// That of an object as it was read.
+    #[must_use]
+    pub fn of(meta: &ObjectMeta) -> Self {
+        Self {
+            uid: Name::new(meta.uid.as_deref().unwrap_or_default()),
+            version: meta.resource_version.clone().unwrap_or_default(),
+        }
+    }
 }
 
 /// The parts of a plan that `record` writes.
@@ -129,15 +151,15 @@ impl State {
     }
 
     /// Takes over what was written.
-    pub fn commit(&mut self, draft: Draft, version: String) {
+    pub fn commit(&mut self, draft: Draft, place: Place) {
         self.head = draft.head;
         self.ledger_dirty |= !draft.records.is_empty();
-        self.adopt(draft.incident, version);
+        self.adopt(draft.incident, place);
     }
 
     /// Takes over an incident as the API server has it, but for what the alert sender and the model's task have noted since
     /// it was sent there: that stays to be written.
-    pub fn adopt(&mut self, mut incident: Incident, version: String) {
+    pub fn adopt(&mut self, mut incident: Incident, Place { uid, version }: Place) {
         let workload = incident.spec.workload.clone();
         let known = self.incidents.get(&workload).map(|s| &s.incident);
         let mut dirty = false;
@@ -158,6 +180,7 @@ impl State {
         }
         let stored = Stored {
             incident,
+            uid,
             version,
             dirty,
         };
