@@ -6,10 +6,16 @@
 //! server's own `metadata.creationTimestamp`, which nobody can choose. It cannot be edited once it is made, and its
 //! status says once and for all what became of it.
 
-use super::schema::{self, NotStructural};
+use super::{
+    Incident,
+    schema::{self, NotStructural},
+};
 use jiff::Timestamp;
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::{CustomResource, CustomResourceExt, ResourceExt};
+use k8s_openapi::{
+    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+    apimachinery::pkg::apis::meta::v1::OwnerReference,
+};
+use kube::{CustomResource, CustomResourceExt, Resource, ResourceExt};
 use podmender_policy::{
     approval::{self, Answer, ApprovalRequest, Entrance, Proof},
     bounds::{Name, Text},
@@ -135,6 +141,22 @@ impl ApprovalBody {
 }
 
 impl Approval {
+    /// Makes it go with its incident: when that is deleted, Kubernetes deletes this too, and nobody needs a right to.
+    #[must_use]
+    pub fn beside(mut self, incident: &IncidentId, uid: &str) -> Self {
+        // An incident of which no UID is known cannot be named as owner; the API server would refuse the answer.
+        let owner = (!uid.is_empty()).then(|| OwnerReference {
+            api_version: Incident::api_version(&()).into_owned(),
+            kind: Incident::kind(&()).into_owned(),
+            name: incident.to_string(),
+            uid: uid.to_owned(),
+            block_owner_deletion: None,
+            controller: None,
+        });
+        self.metadata.owner_references = owner.map(|owner| vec![owner]);
+        self
+    }
+
     /// What `plan` reads, if it is still unused. `None` without a creation time: then the API server has not made it.
     #[must_use]
     pub fn unused(&self) -> Option<approval::Approval> {

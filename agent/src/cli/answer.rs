@@ -13,8 +13,8 @@ use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use kube::{Api, ResourceExt, api::PostParams};
 use podmender_policy::{
     approval::{Answer, ApprovalRequest},
-    bounds::Text,
-    incident::{Incident, Phase},
+    bounds::{Name, Text},
+    incident::{Incident, IncidentId, Phase},
 };
 
 /// Creates the Approval. RBAC of the person: `get,list` on incidents, `get,create` on approvals.
@@ -41,7 +41,7 @@ pub async fn run(global: &Global, args: &AnswerArgs, answer: Answer) -> anyhow::
     };
     let by = who(&cluster).await;
     let api: Api<api::Approval> = Api::namespaced(cluster.client.clone(), &namespace);
-    let made = match place(&cluster, &api, &object.name_any(), &asked, answer, by).await? {
+    let made = match place(&cluster, &api, &object, &asked, answer, by).await? {
         Place::Made(made) => made,
         Place::Taken(said) => {
             out::stderr(|to| writeln!(to, "podmender: {said}"))?;
@@ -105,14 +105,16 @@ enum Place {
 async fn place(
     cluster: &Cluster,
     api: &Api<api::Approval>,
-    incident: &str,
+    incident: &api::Incident,
     asked: &ApprovalRequest,
     answer: Answer,
     by: Option<Text<256>>,
 ) -> anyhow::Result<Place> {
     let mut decided = String::new();
     for n in 1..=asked.needed.max(1) {
-        let approval = approval(incident, asked, n, answer, by.clone());
+        let id = IncidentId(Name::new(&incident.name_any()));
+        let approval = approval(&id, asked, n, answer, by.clone())
+            .beside(&id, &incident.uid().unwrap_or_default());
         let name = approval.name_any();
         match api.create(&PostParams::default(), &approval).await {
             Ok(made) => return Ok(Place::Made(Box::new(made))),
@@ -144,26 +146,25 @@ async fn place(
 
 /// Binds the answer to just what was shown: remedy, UID and generation.
 fn approval(
-    incident: &str,
+    incident: &IncidentId,
     asked: &ApprovalRequest,
     n: u8,
     answer: Answer,
     by: Option<Text<256>>,
 ) -> api::Approval {
-    let incident = podmender_policy::incident::IncidentId(incident.into());
     let body = api::ApprovalBody {
         by,
-        ..api::ApprovalBody::answering(&incident, asked, answer)
+        ..api::ApprovalBody::answering(incident, asked, answer)
     };
     match answer {
         Answer::Approve | Answer::Deny => {
-            api::Approval::new(asked.slot(&incident, n).as_str(), body)
+            api::Approval::new(asked.slot(incident, n).as_str(), body)
         }
         // Putting it off decides nothing: it takes nobody's place.
         Answer::Snooze => {
             let mut made = api::Approval::new("", body);
             made.metadata.name = None;
-            let slot = asked.slot(&incident, 0);
+            let slot = asked.slot(incident, 0);
             made.metadata.generate_name = Some(format!("{slot}-"));
             made
         }
@@ -208,17 +209,21 @@ mod tests {
     #[test]
     fn an_answer_copies_what_was_shown() {
         let asked = question(&asking(), sample::now()).expect("asked");
+        let incident = IncidentId("x".repeat(63).into());
         let made = approval(
-            &"x".repeat(63),
+            &incident,
             &asked,
             1,
             Answer::Approve,
             Some("ada".into()),
-        );
+        )
+        .beside(&incident, "uid-i");
+        let owner = &made.metadata.owner_references.as_ref().expect("an owner")[0];
+        assert_eq!((owner.kind.as_str(), owner.uid.as_str()), ("Incident", "uid-i"));
         assert_eq!((made.spec.uid.as_str(), made.spec.generation), ("uid-w", 4));
         let name = made.metadata.name.expect("a place");
         assert!(name.len() <= 63 && name.ends_with("-0-1"), "{name}");
-        let other = approval(&"x".repeat(63), &asked, 1, Answer::Deny, None);
+        let other = approval(&incident, &asked, 1, Answer::Deny, None);
         assert_eq!(
             other.metadata.name,
             Some(name),
