@@ -73,6 +73,10 @@ pub enum Fact {
         via: Entrance,
     },
     Expired,
+    /// A question that no longer stands, and why.
+    Withdrawn {
+        because: Reason,
+    },
     /// An approval that did not count, and why.
     ApprovalRefused {
         by: Text<256>,

@@ -312,6 +312,13 @@ impl Incident {
         self.status.phase = Phase::AwaitingApproval;
     }
 
+    /// Takes a question back: what it asked about is no more.
+    pub fn withdraw(&mut self, because: Reason, facts: &mut Vec<Fact>) {
+        self.note(Fact::Withdrawn { because }, facts);
+        self.status.approval = None;
+        self.status.phase = Phase::Detected;
+    }
+
     /// Whether `approval` can still be used up here.
     #[must_use]
     pub fn is_unused(&self, approval: &Approval) -> bool {

@@ -604,6 +604,45 @@ fn a_refused_yes_leaves_the_question_open_with_its_places_free() {
 }
 
 #[test]
+fn a_question_about_what_has_changed_is_withdrawn_and_asked_anew() {
+    let (mut shop, policy) = asking();
+    let asked = |s: &Shop| {
+        let status = &s.incident.as_ref().expect("open").status;
+        status.approval.clone().map(|a| (a.generation, a.round))
+    };
+    let old = answer(&shop, Answer::Approve);
+    shop.generation = 2;
+    shop.rollout = RolloutState::Progressing;
+    shop.wait(10);
+    shop.pass(&policy);
+    assert_eq!(
+        (shop.phase(), shop.reason(), asked(&shop)),
+        (
+            Some(Phase::Detected),
+            Some(Reason::RolloutInProgress),
+            None
+        )
+    );
+    shop.rollout = RolloutState::Complete;
+    shop.wait(10);
+    shop.pass(&policy);
+    assert_eq!(asked(&shop).map(|(generation, _)| generation), Some(2));
+    shop.approvals.push(old);
+    shop.pass(&policy);
+    assert!(shop.acts.is_empty(), "an answer to the old question");
+    shop.approvals.push(by(&shop, "a2", "ann", Answer::Approve));
+    shop.pass(&policy);
+    assert_eq!(shop.acts.len(), 1);
+    let timeline = &shop.incident.as_ref().expect("open").status.timeline;
+    assert!(timeline.iter().any(|r| matches!(
+        r.fact,
+        podmender_policy::audit::Fact::Withdrawn {
+            because: Reason::ChangedSince
+        }
+    )));
+}
+
+#[test]
 fn a_snooze_makes_the_question_wait_longer_and_a_yes_ends_it() {
     let (mut shop, policy) = asking();
     shop.approvals = vec![by(&shop, "s1", "ann", Answer::Snooze)];

@@ -83,10 +83,8 @@ fn page(to: &mut dyn Write, incident: &Incident, now: Timestamp, colour: Colour)
     )?;
     // The attempts have a section of their own.
     let facts = facts.iter().filter(|(label, _)| *label != "Tried");
-    for (label, text) in facts.chain(&[
-        ("Incident", incident.id.to_string()),
-        ("Policy", incident.spec.policy.to_string()),
-    ]) {
+    let own = own_facts(incident, now);
+    for (label, text) in facts.chain(&own) {
         let label = format!("{label:<10}");
         let text = wrapped(text).join("\n           ");
         writeln!(to, "{} {text}", colour.paint(Tone::Bold, &label))?;
@@ -111,6 +109,27 @@ fn page(to: &mut dyn Write, incident: &Incident, now: Timestamp, colour: Colour)
     section(to, colour, "What was tried", &attempts)?;
     section(to, colour, "Timeline", &timeline(incident, now))?;
     section(to, colour, "What you can do", &commands)
+}
+
+/// What only this page says: how far a question is answered, until when it is put off, and what to call it.
+fn own_facts(incident: &Incident, now: Timestamp) -> Vec<(&'static str, String)> {
+    let status = &incident.status;
+    let mut facts = Vec::new();
+    if let Some(asked) = status.approval.as_ref().filter(|asked| asked.needed > 1) {
+        let names: Vec<_> = asked.votes.iter().map(|v| v.by.as_str()).collect();
+        let by = if names.is_empty() {
+            "nobody yet".to_owned()
+        } else {
+            names.join(", ")
+        };
+        facts.push(("Approvals", format!("{} of {}: {by}", names.len(), asked.needed)));
+    }
+    if let Some(until) = status.snoozed_until.filter(|until| *until > now) {
+        facts.push(("Snoozed", format!("until {}", story::clock(until, now))));
+    }
+    facts.push(("Incident", incident.id.to_string()));
+    facts.push(("Policy", incident.spec.policy.to_string()));
+    facts
 }
 
 /// Lines that fit a terminal of 80 columns beside their label.
@@ -171,6 +190,7 @@ pub(crate) fn fact(fact: &Fact) -> String {
             format!("snoozed by {by} until {}", until.strftime("%H:%M:%S UTC"))
         }
         Fact::Expired => "nobody answered in time".to_owned(),
+        Fact::Withdrawn { because } => format!("the question is withdrawn: {}", because.explain()),
         Fact::ApprovalRefused {
             by,
             approval,

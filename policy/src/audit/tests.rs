@@ -68,6 +68,9 @@ fn facts() -> Vec<Fact> {
         Fact::Foreign(
             json!({"type": "defrosted", "by": {"z": [1, {"b": null, "a": true}], "a": -1}}),
         ),
+        Fact::Withdrawn {
+            because: Reason::ChangedSince,
+        },
         Fact::Paused {
             policy: "ops/main".into(),
             by: "U1".into(),

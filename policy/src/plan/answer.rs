@@ -56,6 +56,12 @@ impl Pass<'_> {
             );
             return self.escalate(Reason::Denied, &format!("By {}.", no.by));
         }
+        if self.has_changed() {
+            // Every yes was refused for it. Whoever is asked anew sees what it is about now.
+            self.incident
+                .withdraw(Reason::ChangedSince, &mut self.facts);
+            return self.undecided(diagnosis);
+        }
         let mut votes = self.votes();
         let mut last = None;
         let mut yes = valid.into_iter();
@@ -213,6 +219,13 @@ impl Pass<'_> {
         }
     }
 
+    /// Whether the workload is another one, or has another spec, than when it was asked.
+    fn has_changed(&self) -> bool {
+        let seen = &self.seen.workload;
+        let asked = self.incident.status.approval.as_ref();
+        asked.is_some_and(|a| (&a.uid, a.generation) != (&seen.uid, seen.generation))
+    }
+
     /// Why an answer does not count (invariant 7), or `None` if it may.
     ///
     /// An answer that was given in time counts also if the agent was away when the time ended, until as long again as a
@@ -225,8 +238,6 @@ impl Pass<'_> {
             || (answer.remedy == request.remedy
                 && answer.uid == request.uid
                 && answer.generation == request.generation);
-        let unchanged = self.seen.workload.uid == request.uid
-            && self.seen.workload.generation == request.generation;
         let stale = lasted(request.expires_at, self.now, self.policy.approval_timeout);
         if !self.is_approver(answer) {
             Some(Reason::NotAnApprover)
@@ -234,7 +245,7 @@ impl Pass<'_> {
             Some(Reason::NotAsked)
         } else if answer.at >= request.expires_at || stale {
             Some(Reason::ApprovalExpired)
-        } else if answer.answer == Answer::Approve && !unchanged {
+        } else if answer.answer == Answer::Approve && self.has_changed() {
             Some(Reason::ChangedSince)
         } else {
             None

@@ -214,15 +214,20 @@ impl Pass<'_> {
         match self.incident.status.phase {
             Phase::Escalated => self.keep(None),
             Phase::AwaitingApproval => self.await_answer(&finding.diagnosis),
-            Phase::Detected if self.snoozed_until().is_some() => {
-                let until = self.snoozed_until();
-                self.hold(Reason::Snoozed, until)
-            }
             Phase::Detected | Phase::Remediating | Phase::Verifying | Phase::Resolved => {
-                let ruling = self.rule(&finding.diagnosis, Consented::NotYet);
-                self.apply(ruling)
+                self.undecided(&finding.diagnosis)
             }
         }
+    }
+
+    /// Nothing is asked or under way: what is to be done?
+    pub(super) fn undecided(mut self, diagnosis: &Diagnosis) -> Plan {
+        let until = self.snoozed_until();
+        if self.incident.status.phase == Phase::Detected && until.is_some() {
+            return self.hold(Reason::Snoozed, until);
+        }
+        let ruling = self.rule(diagnosis, Consented::NotYet);
+        self.apply(ruling)
     }
 
     pub(super) fn rule(&self, diagnosis: &Diagnosis, consented: Consented) -> Ruling {
