@@ -420,6 +420,22 @@ impl Incident {
         self.status.phase = Phase::Remediating;
     }
 
+    /// Notes an act that the ledger knows, and that is not carried out any more. The unit stays spent.
+    pub fn disown(&mut self, act: &Act, at: Timestamp, now: Timestamp, facts: &mut Vec<Fact>) {
+        self.status.attempts.push(Attempt {
+            action: act.id.clone(),
+            effect: act.effect.clone(),
+            at,
+            outcome: Some(Outcome::Abandoned),
+            ended_at: Some(now),
+            verdict: Verdict::NotApplied,
+        });
+        facts.push(Fact::Ended {
+            action: act.id.clone(),
+            outcome: Outcome::Abandoned,
+        });
+    }
+
     /// Records how an act ended.
     pub fn end_act(
         &mut self,

@@ -408,6 +408,27 @@ fn fault_29_killed_between_ledger_and_incident_the_ledger_knows() {
 }
 
 #[test]
+fn fault_34_paid_for_by_whoever_had_not_heard_of_the_no_it_is_not_done() {
+    let (mut shop, policy) = asking();
+    // Another replica counts a yes and pays, from an incident that has moved on: its write of the incident is refused.
+    let mut other = shop.clone();
+    other.approvals = vec![by(&other, "a1", "ann", Answer::Approve)];
+    let late = other.look(&policy);
+    shop.approvals = vec![by(&shop, "b1", "bob", Answer::Deny)];
+    shop.pass(&policy);
+    shop.ledger.spent.extend(late.spend);
+    shop.approvals.push(by(&shop, "a1", "ann", Answer::Approve));
+    for _ in 0..3 {
+        shop.wait(2);
+        shop.pass(&policy);
+    }
+    assert!(shop.acts.is_empty());
+    assert_eq!(shop.reason(), Some(Reason::Denied));
+    let attempt = &shop.incident.as_ref().expect("open").status.attempts[0];
+    assert_eq!(attempt.outcome, Some(Outcome::Abandoned));
+}
+
+#[test]
 fn fault_30_killed_after_the_act_it_is_recognised_and_not_repeated() {
     let (mut shop, policy) = (Shop::new().crash_loop(), autonomous());
     let plan = shop.look(&policy);

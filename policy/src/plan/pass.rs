@@ -94,7 +94,15 @@ impl Pass<'_> {
                 action: spend.act.id.clone(),
                 effect: spend.act.effect.clone(),
             });
-            self.incident.adopt(&spend.act, spend.at);
+            if self.incident.status.phase == Phase::Detected {
+                self.incident.adopt(&spend.act, spend.at);
+            } else {
+                // Paid for from an older state of this incident: somebody was asked, or decided, or did something since.
+                // It was never carried out (that needs the incident written), and what it rested on may be gone.
+                let act = spend.act.clone();
+                self.incident
+                    .disown(&act, spend.at, self.now, &mut self.facts);
+            }
         }
         let attempt = self.incident.unsettled()?.clone();
         if is_visible(&attempt, self.seen) {
