@@ -7,11 +7,7 @@ use crate::{
 };
 use futures::StreamExt;
 use podmender_policy::bounds::Name;
-use std::{
-    collections::BTreeSet,
-    convert::Infallible,
-    sync::Arc,
-};
+use std::{collections::BTreeSet, convert::Infallible, sync::Arc};
 
 /// Follows the approvals of the granted namespaces, from where reading them at the start left off.
 /// RBAC: `list, watch` on `approvals`.

@@ -19,7 +19,7 @@ pub(crate) type Key = (Name, Name);
 #[derive(Debug)]
 pub(crate) enum Change<K> {
     /// It is there, new or changed or as it was; perhaps it cannot be read.
-    Seen(Key, DeserializeGuard<K>),
+    Seen(Key, Box<DeserializeGuard<K>>),
     /// It is gone.
     Gone(Key),
 }
@@ -78,7 +78,7 @@ impl Listing {
                 let name = Name::new(&object.name_any());
                 self.known.insert(name.clone());
                 self.listed.insert(name.clone());
-                return vec![Change::Seen(self.key(name), object)];
+                return vec![Change::Seen(self.key(name), Box::new(object))];
             }
             watcher::Event::Delete(object) => return self.gone([Name::new(&object.name_any())]),
             watcher::Event::InitDone => {
@@ -151,18 +151,38 @@ mod tests {
         let mut a = listing(&["before"]);
         let first = [Init, InitApply(object("kept")), InitApply(object("gone"))];
         assert!(gone(&mut a, first).is_empty(), "the list is not complete");
-        assert_eq!(gone(&mut a, [InitDone]), ["a/before"], "read before the watch began");
-        let again = [Apply(object("new")), Init, InitApply(object("kept")), InitApply(object("new"))];
+        assert_eq!(
+            gone(&mut a, [InitDone]),
+            ["a/before"],
+            "read before the watch began"
+        );
+        let again = [
+            Apply(object("new")),
+            Init,
+            InitApply(object("kept")),
+            InitApply(object("new")),
+        ];
         assert!(gone(&mut a, again).is_empty());
         assert_eq!(gone(&mut a, [InitDone]), ["a/gone"]);
-        assert_eq!(gone(&mut a, [Delete(object("new")), Delete(object("new"))]), ["a/new"], "once");
+        assert_eq!(
+            gone(&mut a, [Delete(object("new")), Delete(object("new"))]),
+            ["a/new"],
+            "once"
+        );
     }
 
     #[test]
     fn a_list_that_breaks_off_says_nothing_is_gone() {
         use watcher::Event::{Init, InitApply, InitDone};
         let mut a = listing(&["x"]);
-        let broken = [Init, InitApply(object("y")), Init, InitApply(object("x")), InitApply(object("y")), InitDone];
+        let broken = [
+            Init,
+            InitApply(object("y")),
+            Init,
+            InitApply(object("x")),
+            InitApply(object("y")),
+            InitDone,
+        ];
         assert!(gone(&mut a, broken).is_empty());
     }
 }

@@ -65,7 +65,7 @@ pub async fn run(
             change = stream.next() => {
                 match change? {
                     Change::Seen(key, object) => {
-                        let next = read(&key, object, &ground, known.remove(&key));
+                        let next = read(&key, *object, &ground, known.remove(&key));
                         known.insert(key, next);
                     }
                     Change::Gone(key) => forget(&key, &mut known, &ctx),

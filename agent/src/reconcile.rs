@@ -18,6 +18,7 @@ use podmender_policy::{
     incident::{Incident, Phase},
     observation::Observation,
     plan::{Plan, plan},
+    remedy::Outcome,
     rules::Policy,
 };
 use std::time::Duration;
@@ -47,7 +48,10 @@ pub async fn reconcile(turn: &Turn, ctx: &Context) -> Result<Option<Duration>, E
     follow_up(turn, before.as_ref(), &plan, &policy, &seen, ctx);
     if let Some(act) = &plan.act {
         tracing::info!(%workload, action = %act.id, effect = ?act.effect, reason = plan.decision.reason.explain(), "acting");
-        let outcome = execute::execute(act, ctx).await?;
+        let outcome = match plan.is_late(ctx.clock.now()) {
+            true => Outcome::Abandoned,
+            false => execute::execute(act, ctx).await?,
+        };
         let took = ctx.clock.now().duration_since(now);
         ctx.metrics
             .decision_took(Duration::try_from(took).unwrap_or_default());

@@ -288,6 +288,27 @@ fn permission(
         effect: Some(effect.clone()),
         until: None,
     };
+    match (
+        policy.level,
+        consented,
+        asks(policy, diagnosis, seen, &effect, now),
+    ) {
+        (Level::Observe, _, _) => ruling(DecisionKind::Hold, Reason::Observing),
+        (_, Consented::ByPerson, _) => ruling(DecisionKind::Remediate, Reason::Approved),
+        (_, Consented::NotYet, Some(because)) => ruling(DecisionKind::RequestApproval, because),
+        (_, Consented::NotYet, None) => ruling(DecisionKind::Remediate, Reason::RestartMayHelp),
+    }
+}
+
+/// Why a person must be asked before `effect`; `None`: nobody need be.
+pub(crate) fn asks(
+    policy: &Policy,
+    diagnosis: &Diagnosis,
+    seen: &Observation,
+    effect: &Effect,
+    now: Timestamp,
+) -> Option<Reason> {
+    let remedy = effect.remedy();
     let changes_spec = matches!(effect, Effect::RolloutRestart { .. });
     // Without a readiness probe a crash loop is Ready for the seconds that each run lasts: that is no replica to protect.
     let settled = |since| now.duration_since(since) >= SETTLES_AFTER;
@@ -302,20 +323,11 @@ fn permission(
     let last_ready = target_is_ready && !is_killed && seen.replicas.ready <= 1;
     let must_ask = policy.require_approval.contains(&remedy)
         || policy.min_approvals.contains_key(&remedy)
-        || last_ready
         || (policy.level < Level::Autonomous
             && (changes_spec || seen.workload.id.kind == WorkloadKind::StatefulSet));
-    match (policy.level, consented) {
-        (Level::Observe, _) => ruling(DecisionKind::Hold, Reason::Observing),
-        (_, Consented::ByPerson) => ruling(DecisionKind::Remediate, Reason::Approved),
-        (_, Consented::NotYet) if last_ready => {
-            ruling(DecisionKind::RequestApproval, Reason::LastReadyReplica)
-        }
-        (_, Consented::NotYet) if must_ask => {
-            ruling(DecisionKind::RequestApproval, Reason::ApprovalRequired)
-        }
-        (_, Consented::NotYet) => ruling(DecisionKind::Remediate, Reason::RestartMayHelp),
-    }
+    last_ready
+        .then_some(Reason::LastReadyReplica)
+        .or(must_ask.then_some(Reason::ApprovalRequired))
 }
 
 impl DecisionKind {

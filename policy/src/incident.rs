@@ -9,8 +9,8 @@ use crate::{
     observation::{Observation, Replicas},
     redact::{RedactedEvidence, redact},
     remedy::{Act, ActionId, Effect, Outcome, Refusal},
-    summary::Summary,
     rules::duration,
+    summary::Summary,
     verify::{Verdict, after},
     workload::WorkloadRef,
 };

@@ -77,12 +77,18 @@ fn planned(
     }
     let finding = diagnose(seen, now);
     let mut facts = Vec::new();
-    let incident = incident.map(|mut i| {
-        if !i.is_open() {
-            i.refuse(&seen.approvals, Reason::Healthy, &mut facts);
+    let mut incident = incident;
+    if let Some(closed) = incident.as_mut().filter(|i| !i.is_open()) {
+        closed.refuse(&seen.approvals, Reason::Healthy, &mut facts);
+        if !facts.is_empty() {
+            // Recorded where it belongs, before a new incident may take this one's place.
+            return Plan {
+                facts,
+                wake_at: Some(now),
+                ..Plan::nothing(incident)
+            };
         }
-        i
-    });
+    }
     let incident = match (incident, &finding) {
         (Some(i), _) if i.is_open() => i,
         (Some(i), Some(f)) if relapsed(&i, f, policy, now) => {
@@ -144,6 +150,13 @@ pub fn conclude(
 }
 
 impl Plan {
+    /// Whether it is too late at `now` to begin the act: whoever else looks will soon give it up.
+    #[must_use]
+    pub fn is_late(&self, now: Timestamp) -> bool {
+        let attempt = self.incident.as_ref().and_then(Incident::unsettled);
+        attempt.is_none_or(|a| lasted(a.at, now, pass::ACT_WITHIN))
+    }
+
     /// Nothing fails yet; some things become failures by lasting (a pod that no node takes).
     fn quiet(incident: Option<Incident>, seen: &Observation, now: Timestamp) -> Self {
         Self {

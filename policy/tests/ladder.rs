@@ -429,6 +429,33 @@ fn fault_34_paid_for_by_whoever_had_not_heard_of_the_no_it_is_not_done() {
 }
 
 #[test]
+fn fault_34_paid_for_by_whoever_had_not_heard_that_it_was_well_it_is_asked_anew() {
+    let (mut shop, policy) = asking();
+    let mut other = shop.clone();
+    other.approvals = vec![by(&other, "a1", "ann", Answer::Approve)];
+    let late = other.look(&policy);
+    shop.heal();
+    for _ in 0..2 {
+        shop.wait(61);
+        shop.pass(&policy);
+    }
+    assert_eq!(shop.phase(), Some(Phase::Resolved));
+    shop.fail(PodState::CrashLoop);
+    shop.ledger
+        .spent
+        .extend(late.spend.map(|spend| podmender_policy::ledger::Spend {
+            at: shop.now,
+            ..spend
+        }));
+    for _ in 0..9 {
+        shop.wait(30);
+        shop.pass(&policy);
+    }
+    assert!(shop.acts.is_empty());
+    assert_eq!(shop.phase(), Some(Phase::AwaitingApproval));
+}
+
+#[test]
 fn fault_30_killed_after_the_act_it_is_recognised_and_not_repeated() {
     let (mut shop, policy) = (Shop::new().crash_loop(), autonomous());
     let plan = shop.look(&policy);
@@ -625,6 +652,31 @@ fn a_refused_yes_leaves_the_question_open_with_its_places_free() {
 }
 
 #[test]
+fn an_answer_to_what_is_closed_is_recorded_there_and_not_in_the_next_incident() {
+    let (mut shop, policy) = asking();
+    shop.heal();
+    for _ in 0..2 {
+        shop.wait(61);
+        shop.pass(&policy);
+    }
+    assert_eq!(shop.phase(), Some(Phase::Resolved));
+    let closed = shop.incident.as_ref().expect("closed").id.clone();
+    shop.approvals = vec![answer(&shop, Answer::Approve)];
+    shop.wait(3600);
+    shop.fail(PodState::CrashLoop);
+    let plan = shop.pass(&policy);
+    let incident = shop.incident.as_ref().expect("closed");
+    assert_eq!((&incident.id, incident.status.consumed.len()), (&closed, 1));
+    assert_eq!(
+        plan.wake_at,
+        Some(shop.now),
+        "what fails now is looked at next"
+    );
+    shop.pass(&policy);
+    assert_ne!(shop.incident.as_ref().expect("open").id, closed);
+}
+
+#[test]
 fn a_question_about_what_has_changed_is_withdrawn_and_asked_anew() {
     let (mut shop, policy) = asking();
     let asked = |s: &Shop| {
@@ -638,11 +690,7 @@ fn a_question_about_what_has_changed_is_withdrawn_and_asked_anew() {
     shop.pass(&policy);
     assert_eq!(
         (shop.phase(), shop.reason(), asked(&shop)),
-        (
-            Some(Phase::Detected),
-            Some(Reason::RolloutInProgress),
-            None
-        )
+        (Some(Phase::Detected), Some(Reason::RolloutInProgress), None)
     );
     shop.rollout = RolloutState::Complete;
     shop.wait(10);

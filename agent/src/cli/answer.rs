@@ -210,16 +210,13 @@ mod tests {
     fn an_answer_copies_what_was_shown() {
         let asked = question(&asking(), sample::now()).expect("asked");
         let incident = IncidentId("x".repeat(63).into());
-        let made = approval(
-            &incident,
-            &asked,
-            1,
-            Answer::Approve,
-            Some("ada".into()),
-        )
-        .beside(&incident, "uid-i");
+        let made = approval(&incident, &asked, 1, Answer::Approve, Some("ada".into()))
+            .beside(&incident, "uid-i");
         let owner = &made.metadata.owner_references.as_ref().expect("an owner")[0];
-        assert_eq!((owner.kind.as_str(), owner.uid.as_str()), ("Incident", "uid-i"));
+        assert_eq!(
+            (owner.kind.as_str(), owner.uid.as_str()),
+            ("Incident", "uid-i")
+        );
         assert_eq!((made.spec.uid.as_str(), made.spec.generation), ("uid-w", 4));
         let name = made.metadata.name.expect("a place");
         assert!(name.len() <= 63 && name.ends_with("-0-1"), "{name}");

@@ -122,7 +122,10 @@ fn own_facts(incident: &Incident, now: Timestamp) -> Vec<(&'static str, String)>
         } else {
             names.join(", ")
         };
-        facts.push(("Approvals", format!("{} of {}: {by}", names.len(), asked.needed)));
+        facts.push((
+            "Approvals",
+            format!("{} of {}: {by}", names.len(), asked.needed),
+        ));
     }
     if let Some(until) = status.snoozed_until.filter(|until| *until > now) {
         facts.push(("Snoozed", format!("until {}", story::clock(until, now))));

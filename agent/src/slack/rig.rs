@@ -252,6 +252,7 @@ impl Rig {
         let mut state = self.ctx.store.lock();
         let stored = Stored {
             incident: incident.clone(),
+            uid: "uid-i".into(),
             version: "1".to_owned(),
             dirty: false,
         };

@@ -4,13 +4,13 @@ use super::Plan;
 use crate::{
     audit::Fact,
     bounds::Text,
-    decide::{Consented, Decision, DecisionKind, Reason, Ruling, decide, gates},
+    decide::{Consented, Decision, DecisionKind, Reason, Ruling, asks, decide, gates},
     diagnose::{Diagnosis, Finding, look_again},
     incident::{Attempt, Incident, MAX_ATTEMPTS, Phase, short_hash},
     ledger::{Ledger, Spend},
     observation::{Freshness, Leaving, Observation, Presence, RolloutState},
     remedy::{Act, ActionId, Effect, Outcome},
-    rules::Policy,
+    rules::{Level, Policy},
     verify::{self, Health, Verdict, after, health_after, is_well, lasted},
 };
 use jiff::Timestamp;
@@ -23,6 +23,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(10);
 const LOOK_SELDOM: Duration = Duration::from_secs(30);
 /// An intent that is older than this is not carried out after a restart of the agent (faults.md, row 29).
 const INTENT_VALID: Duration = Duration::from_secs(60);
+/// An act is begun within this time after it was intended, or not at all: then its end is known before anybody gives it up.
+pub(super) const ACT_WITHIN: Duration = Duration::from_secs(45);
 
 /// One pass over one open incident.
 pub(super) struct Pass<'a> {
@@ -94,11 +96,15 @@ impl Pass<'_> {
                 action: spend.act.id.clone(),
                 effect: spend.act.effect.clone(),
             });
-            if self.incident.status.phase == Phase::Detected {
+            let asks = self.finding.as_ref().is_some_and(|f| {
+                let effect = &spend.act.effect;
+                asks(self.policy, &f.diagnosis, self.seen, effect, self.now).is_some()
+            });
+            if self.incident.status.phase == Phase::Detected && !asks {
                 self.incident.adopt(&spend.act, spend.at);
             } else {
-                // Paid for from an older state of this incident: somebody was asked, or decided, or did something since.
-                // It was never carried out (that needs the incident written), and what it rested on may be gone.
+                // Paid for from an older state of this incident: somebody was asked, or decided, or did something since. It
+                // was never carried out (that needs the incident written), and the yes that it rested on may not count.
                 let act = spend.act.clone();
                 self.incident
                     .disown(&act, spend.at, self.now, &mut self.facts);
@@ -114,10 +120,7 @@ impl Pass<'_> {
             );
             return None;
         }
-        let still_valid = self.finding.is_some()
-            && !lasted(attempt.at, self.now, INTENT_VALID)
-            && gates(self.policy, self.ledger, self.seen, self.now).is_none();
-        if !still_valid {
+        if lasted(attempt.at, self.now, INTENT_VALID) {
             self.incident.end_act(
                 &attempt.action,
                 Outcome::Abandoned,
@@ -125,6 +128,15 @@ impl Pass<'_> {
                 &mut self.facts,
             );
             return None;
+        }
+        let still_valid = self.finding.is_some()
+            && !lasted(attempt.at, self.now, ACT_WITHIN)
+            && self.policy.level > Level::Observe
+            && self.policy.restart.enabled
+            && gates(self.policy, self.ledger, self.seen, self.now).is_none();
+        if !still_valid {
+            // Another replica may be about to do it: what it did must not be called abandoned.
+            return Some(self.keep(Some(after(attempt.at, INTENT_VALID))));
         }
         let decision = Decision {
             kind: DecisionKind::Remediate,
