@@ -149,6 +149,7 @@ impl Intake {
                 let desk = Desk {
                     client: self.ctx.client.clone(),
                     incident: &case.incident,
+                    uid: &case.uid,
                     speaker,
                 };
                 let ending = self.recorded(desk.snooze(span).await, case, speaker, "snooze", came);

@@ -17,6 +17,7 @@ use crate::{alert::slack_details::details_view, context::Context};
 use futures::{StreamExt, stream::FuturesUnordered};
 use podmender_policy::{
     approval::{Answer, SNOOZE},
+    bounds::Name,
     incident::Incident,
     observation::{Freshness, Presence},
     rules::Policy,
@@ -37,6 +38,8 @@ pub struct Intake {
 /// An incident that a ticket leads to.
 pub(super) struct Case {
     pub(super) incident: Incident,
+    /// The UID of its object.
+    pub(super) uid: Name,
     /// The strictest of the policies that cover its workload.
     pub(super) policy: Option<Policy>,
 }
@@ -137,6 +140,7 @@ impl Intake {
         let desk = Desk {
             client: self.ctx.client.clone(),
             incident: &case.incident,
+            uid: &case.uid,
             speaker: &click.speaker,
         };
         let now = self.ctx.clock.now();
@@ -191,13 +195,18 @@ impl Intake {
 
     /// The incident that somebody means, with the policy that counts.
     pub(super) fn case(&self, is_it: impl Fn(&Incident) -> bool) -> Option<Case> {
-        let incident = {
+        let (incident, uid) = {
             let state = self.ctx.store.lock();
-            let mut incidents = state.incidents.values().map(|stored| &stored.incident);
-            incidents.find(|i| is_it(i))?.clone()
+            let mut stored = state.incidents.values();
+            let found = stored.find(|stored| is_it(&stored.incident))?;
+            (found.incident.clone(), found.uid.clone())
         };
         let policy = self.policy_for(&incident);
-        Some(Case { incident, policy })
+        Some(Case {
+            incident,
+            uid,
+            policy,
+        })
     }
 
     /// The strictest policy. Of a workload whose labels are not known, that of every policy in its namespace (fail closed).

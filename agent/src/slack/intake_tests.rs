@@ -47,6 +47,11 @@ async fn a_click_becomes_an_approval_by_that_person() {
         json!({"incident": "api-1", "answer": "Approve", "remedy": "restart", "uid": "uid-w", "generation": 4,
             "by": "U0ADA0001", "via": {"type": "slack", "user": "U0ADA0001", "team": "T0SHOP001"}})
     );
+    let owner = rig.server.owners()[0].clone();
+    assert_eq!(
+        (&owner["kind"], &owner["name"], &owner["uid"]),
+        (&json!("Incident"), &json!("api-1"), &json!("uid-i"))
+    );
     assert!(rig.slack.told().is_empty(), "the card says it");
     assert!(rig.counted("approve", "recorded"));
     assert!(

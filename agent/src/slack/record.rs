@@ -76,6 +76,8 @@ pub struct Desk<'a> {
     pub client: Client,
     /// The incident.
     pub incident: &'a Incident,
+    /// The UID of its object: when that is deleted, Kubernetes deletes the answers too.
+    pub uid: &'a Name,
     /// Who answers.
     pub speaker: &'a Speaker,
 }
@@ -184,7 +186,8 @@ impl Desk<'_> {
     async fn write(&self, name: &Name, body: api::ApprovalBody) -> Result<Written, Trouble> {
         let namespace = &self.incident.spec.workload.namespace;
         let api: Api<api::Approval> = Api::namespaced(self.client.clone(), namespace.as_str());
-        let wanted = api::Approval::new(name.as_str(), body);
+        let wanted =
+            api::Approval::new(name.as_str(), body).beside(&self.incident.id, self.uid.as_str());
         let until = Instant::now() + PATIENCE;
         let mut wait = RETRY;
         // Whether an earlier try may have been written although nothing was heard of it.

@@ -114,6 +114,13 @@ impl Server {
         (201, object)
     }
 
+    /// What they go with.
+    pub(super) fn owners(&self) -> Vec<Value> {
+        let kept = self.approvals.lock().expect("lock");
+        let owner = |object: &Value| object["metadata"]["ownerReferences"][0].clone();
+        kept.values().map(owner).collect()
+    }
+
     /// The specs that were written.
     pub(super) fn written(&self) -> Vec<Value> {
         let kept = self.approvals.lock().expect("lock");
