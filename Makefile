@@ -11,7 +11,7 @@ SCENARIOS = $(CARGO) run --quiet -p scenarios --
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 
-demo: ## A shop breaks in four ways, and the agent mends it or calls a person: live, on a real cluster
+demo: ## A shop breaks in five ways, and the agent mends it or calls a person: live, on a real cluster
 	$(SCENARIOS) demo
 
 demo-clean: ## Take away what the demo brought
@@ -20,7 +20,7 @@ demo-clean: ## Take away what the demo brought
 demo-svg: ## Record the demo in a real terminal as docs/demo.svg
 	$(SCENARIOS) demo --svg docs/demo.svg
 
-bench: ## Measure, and write docs/bench.md (ONLY=plan, image, detect, mend, footprint, storm or scale for one part)
+bench: ## Measure, and write docs/bench.md (ONLY=plan, image, detect, mend, footprint, storm, slack or scale for one part)
 	$(SCENARIOS) bench $(addprefix --only ,$(ONLY))
 
 test: prepare check unit charts scenarios ## Everything that proves the project, from formatting to scenarios on real pods

@@ -6,6 +6,10 @@ set -eu
 missing=""
 command -v cc >/dev/null || missing="$missing gcc libc6-dev"
 command -v git >/dev/null || missing="$missing git"
+# A browser for the test that presses a button of the Slack page; Ubuntu's runners have Chrome and its driver already.
+if ! command -v chromedriver >/dev/null || ! { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null; then
+    missing="$missing chromium chromium-driver"
+fi
 if [ -n "$missing" ]; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         echo "installing$missing"

@@ -1,5 +1,6 @@
 //! The local cluster, the agent's image and (beside them) the scenarios that use both.
 pub mod bench;
+pub mod browser;
 pub mod chaos;
 pub mod cluster;
 pub mod demo;

@@ -1,4 +1,5 @@
 //! `scenarios`: the local cluster and the agent's image, for people and for CI.
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -42,7 +43,7 @@ enum Command {
     },
     /// Run the scenarios on real pods: the agent as the chart installs it, on a fresh local cluster
     Test(Test),
-    /// A shop breaks in four ways, and the agent mends it or calls a person: live, on a real cluster
+    /// A shop breaks in five ways, and the agent mends it or calls a person: live, on a real cluster
     Demo(Demo),
     /// Measure, print our numbers beside their targets, and write them to a page
     Bench(Bench),
@@ -80,7 +81,7 @@ struct Build {
 
 #[derive(Args)]
 struct Bench {
-    /// Only this part: plan, image, detect, mend, footprint, storm, storm-refused, storm-slow, scale (may be repeated)
+    /// Only this part: plan, image, detect, mend, footprint, storm, storm-refused, storm-slow, slack, scale (may be repeated)
     #[arg(long, value_name = "PART")]
     only: Vec<String>,
     /// Where to write the page
@@ -99,6 +100,9 @@ struct Demo {
     /// Take away what the demo brought
     #[arg(long, conflicts_with = "svg")]
     clean: bool,
+    /// Nobody watches: the demo answers the agent's question itself, at once
+    #[arg(long)]
+    hands_off: bool,
     #[command(flatten)]
     build: Build,
 }
@@ -115,7 +119,7 @@ struct Test {
     #[arg(long)]
     all: bool,
     /// How many at a time
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = 6)]
     jobs: usize,
     /// Leave cluster, agents and workloads up to look around
     #[arg(long)]
@@ -256,10 +260,22 @@ fn show(context: Option<&str>, options: &Demo) -> Result<()> {
     if let Some(file) = &options.svg {
         let this = std::env::current_exe()?;
         let cluster = context.map_or_else(String::new, |c| format!("--context {c} "));
-        let command = format!("{} {cluster}demo --profile {profile}", this.display());
+        let command = format!(
+            "{} {cluster}demo --hands-off --profile {profile}",
+            this.display()
+        );
         return demo::svg::record(&command, file);
     }
-    demo::run(&demo::Options { context, profile })
+    let presses = if options.hands_off || !std::io::stdout().is_terminal() {
+        demo::Presses::Demo
+    } else {
+        demo::Presses::Person
+    };
+    demo::run(&demo::Options {
+        context,
+        profile,
+        presses,
+    })
 }
 
 fn scenarios_on_pods(test: Test) -> Result<ExitCode> {

@@ -8,9 +8,14 @@
 use std::time::Duration;
 
 use podmender::alert::Secrets;
+use podmender::alert::lane::Form;
+use podmender::alert::notice::Notice;
+use podmender::alert::slack_card::{card, follow_up};
+use podmender::alert::slack_details::details_view;
 use podmender::slack::api::{Api, Message};
 use podmender::slack::private::Private;
 use podmender::slack::secret::Secret;
+use podmender_policy::incident::{Incident, IncidentId, Phase};
 use scenarios::slack::Slack;
 use scenarios::slack::people::ON_CALL;
 use serde::Serialize;
@@ -191,4 +196,44 @@ async fn what_people_do_has_the_shapes_that_others_expect() {
         })
         .collect();
     assert_eq!(kinds, ["click", "command", "mention"]);
+}
+
+/// An incident of a real node, as the API server had it after a yes in Slack.
+fn recorded() -> Incident {
+    let object: Value = serde_json::from_str(include_str!("recorded/incident.json")).unwrap();
+    Incident {
+        id: IncidentId(object["metadata"]["name"].as_str().unwrap().into()),
+        spec: read("spec", &object["spec"]),
+        status: read("status", &object["status"]),
+    }
+}
+
+#[test]
+fn cards_and_the_modal_have_the_shapes_that_others_expect() {
+    let mut incident = recorded();
+    let now = incident.status.resolved_at.unwrap();
+    let asked = json!({
+        "remedy": "restart", "uid": "u", "generation": 1, "askedAt": now, "expiresAt": now, "because": "it wants a yes",
+        "effect": {"type": "evict", "pod": "orders-0", "uid": "p"}, "needed": 2,
+    });
+    let seen = |incident: &Incident, form| card(&Notice::of(incident), form, now);
+    let mut cards = vec![seen(&incident, Form::Full)];
+    incident.status.phase = Phase::AwaitingApproval;
+    incident.status.approval = Some(read("request", &asked));
+    incident.status.snoozed_until = Some(now + jiff::SignedDuration::from_hours(1));
+    cards.push(seen(&incident, Form::Full));
+    cards.push(follow_up(&Notice::of(&incident), Form::Full, now));
+    for card in cards {
+        let drawn: Vec<SlackBlock> = whole("card", &Value::Array(card.blocks.clone()));
+        for block in drawn {
+            let known = !matches!(block, SlackBlock::Unknown(_));
+            assert!(known, "{block:?}");
+        }
+    }
+    let view = details_view(&incident, now);
+    let SlackView::Modal(modal) = whole::<SlackView>("view", &view) else {
+        panic!("no modal")
+    };
+    let known = |b: &SlackBlock| !matches!(b, SlackBlock::Unknown(_));
+    assert!(modal.blocks.iter().all(known));
 }

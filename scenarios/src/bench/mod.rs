@@ -5,6 +5,7 @@ mod mend;
 mod pure;
 mod report;
 mod rig;
+mod slack;
 mod storm;
 mod tools;
 
@@ -30,12 +31,13 @@ pub struct Options {
 type Measure = fn(&Rig, &mut Part) -> Result<()>;
 
 /// The parts by name, in the order in which they share what they set up.
-const ON_A_CLUSTER: [(&str, Measure); 7] = [
+const ON_A_CLUSTER: [(&str, Measure); 8] = [
     ("detect", detect::measure),
     ("footprint", footprint::measure),
     ("storm", storm::measure),
     ("storm-refused", storm::refused),
     ("storm-slow", storm::slow),
+    ("slack", slack::measure),
     ("scale", footprint::scale),
     ("mend", mend::measure),
 ];
@@ -48,7 +50,7 @@ pub fn run(options: &Options) -> Result<()> {
     for name in &options.only {
         ensure!(
             known(name),
-            "there is no part {name}: plan, image, detect, mend, footprint, storm, storm-refused, storm-slow, scale"
+            "there is no part {name}: plan, image, detect, mend, footprint, storm, storm-refused, storm-slow, slack, scale"
         );
     }
     let mut report = Report::open(&options.page)?;

@@ -110,7 +110,7 @@ pub(super) struct Report {
     parts: Vec<Part>,
 }
 
-const ORDER: [&str; 9] = [
+const ORDER: [&str; 10] = [
     "detect",
     "mend",
     "footprint",
@@ -118,6 +118,7 @@ const ORDER: [&str; 9] = [
     "storm",
     "storm-refused",
     "storm-slow",
+    "slack",
     "plan",
     "image",
 ];
@@ -226,6 +227,7 @@ fn title(part: &str) -> &str {
         "storm" => "Storm: 2,000 pods of 200 workloads fail within 10 s",
         "storm-refused" => "The same with a receiver that refuses for a minute",
         "storm-slow" => "The same with a slow receiver",
+        "slack" => "The loop through Slack",
         "plan" => "plan()",
         "image" => "Image",
         other => other,

@@ -135,6 +135,21 @@ impl Rig {
 
     /// Starts the shipped program under `measure.py`, for `seconds` or until it is finished.
     pub(super) fn agent(&self, name: &str, namespace: &str, seconds: u32) -> Result<Agent> {
+        let none = Extras {
+            secrets: "/nonexistent".to_owned(),
+            env: vec!["PODMENDER_SLACK_INTERACTIONS=off".to_owned()],
+        };
+        self.agent_with(name, namespace, seconds, &none)
+    }
+
+    /// The same with Secrets and more environment.
+    pub(super) fn agent_with(
+        &self,
+        name: &str,
+        namespace: &str,
+        seconds: u32,
+        extras: &Extras,
+    ) -> Result<Agent> {
         ensure!(
             TcpStream::connect(BIND).is_err(),
             "something listens on {BIND} already: an agent of an earlier run?"
@@ -152,43 +167,43 @@ impl Rig {
             text(&self.image.program),
         );
         let seconds = seconds.to_string();
-        let mut command = self.tools.command(
-            &state.kubeconfig(),
-            "measure.py",
-            &[
-                name,
-                &seconds,
-                "--resource",
-                "pods,events",
-                "--ua",
-                "podmender",
-                "--out",
-                &out,
-                "--audit",
-                &audit,
-                "--log",
-                &agent_log,
-                "--env",
-                &kubeconfig,
-                "--env",
-                "PODMENDER_CONTEXT=",
-                "--",
-                &program,
-                "--log",
-                "info,podmender::watch::follow=debug",
-                "--log-format",
-                "json",
-                "run",
-                "--own-namespace",
-                HOME,
-                "--namespaces",
-                namespace,
-                "--bind",
-                BIND,
-                "--secrets-dir",
-                "/nonexistent",
-            ],
-        );
+        let mut args = vec![
+            name,
+            &seconds,
+            "--resource",
+            "pods,events",
+            "--ua",
+            "podmender",
+            "--out",
+            &out,
+            "--audit",
+            &audit,
+            "--log",
+            &agent_log,
+            "--env",
+            &kubeconfig,
+            "--env",
+            "PODMENDER_CONTEXT=",
+        ];
+        args.extend(extras.env.iter().flat_map(|e| ["--env", e.as_str()]));
+        args.extend([
+            "--",
+            &program,
+            "--log",
+            "info,podmender::watch::follow=debug",
+            "--log-format",
+            "json",
+            "run",
+            "--own-namespace",
+            HOME,
+            "--namespaces",
+            namespace,
+            "--bind",
+            BIND,
+            "--secrets-dir",
+            &extras.secrets,
+        ]);
+        let mut command = self.tools.command(&state.kubeconfig(), "measure.py", &args);
         let child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -199,6 +214,29 @@ impl Rig {
             log,
         })
     }
+
+    /// The resident memory of the measured agent now, in MiB.
+    pub(super) fn resident(&self) -> Option<f64> {
+        let processes = fs::read_dir("/proc").ok()?.flatten();
+        let is_it = |p: &fs::DirEntry| {
+            let program = fs::read_link(p.path().join("exe")).ok();
+            let line = fs::read_to_string(p.path().join("cmdline")).unwrap_or_default();
+            program.is_some_and(|exe| exe == self.image.program) && line.contains(HOME)
+        };
+        let agent = processes.into_iter().find(is_it)?;
+        let status = fs::read_to_string(agent.path().join("status")).ok()?;
+        let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"))?;
+        let kib: f64 = line.split_whitespace().next()?.parse().ok()?;
+        Some(kib / 1024.0)
+    }
+}
+
+/// What an agent is given beside the usual.
+pub(super) struct Extras {
+    /// Its folder of Secrets.
+    pub(super) secrets: String,
+    /// `NAME=VALUE`.
+    pub(super) env: Vec<String>,
 }
 
 /// An agent that is being measured.

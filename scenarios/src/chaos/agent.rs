@@ -8,26 +8,52 @@ use serde_json::{Value, json};
 
 use super::stage::Stage;
 use super::{api, wait};
-use crate::cluster::state::write;
+use crate::cluster::state::{HOST_ADDRESS, write};
 use crate::exec;
+use crate::slack::Slack;
+use crate::slack::signed::App;
+
+/// How answers from Slack reach an agent: `slack.interactions` of the chart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interactions {
+    /// It opens a socket.
+    Socket,
+    /// It is called, with signed requests.
+    Http,
+}
+
+/// The port that the agent listens on for Slack.
+const SLACK_PORT: u16 = 8082;
+/// What proves Slack's requests to it.
+const SIGNING_SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
 
 /// An agent that was installed with the chart.
 pub struct Agent<'a> {
     stage: &'a Stage,
     /// The release's namespace: also the name by which the audit log knows it.
     pub namespace: String,
+    /// Its own Slack: an app's clicks go to whichever of its sockets is next, so two agents cannot share one.
+    slack: Option<Slack>,
 }
 
 impl<'a> Agent<'a> {
     /// Installs the chart into `namespace`, with rights in `scoped`, and waits until the agent is Ready.
-    pub fn install(stage: &'a Stage, namespace: &str, scoped: &[String]) -> Result<Self> {
-        let agent = Self::existing(stage, namespace);
+    pub fn install(
+        stage: &'a Stage,
+        namespace: &str,
+        scoped: &[String],
+        interactions: Interactions,
+    ) -> Result<Self> {
+        let slack = Slack::start(&format!("{HOST_ADDRESS}:0"), &[])?;
         stage.api.apply(
             &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}),
         )?;
         stage.api.apply(&json!({
             "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "alerts", "namespace": namespace},
-            "stringData": {"ALERTS_URL": stage.alerts.url},
+            "stringData": {
+                "ALERTS_URL": stage.alerts.url, "SLACK_SIGNING_SECRET": SIGNING_SECRET,
+                "SLACK_BOT_TOKEN": "xoxb-scenarios", "SLACK_APP_TOKEN": "xapp-scenarios",
+            },
         }))?;
         let (repository, tag) = stage
             .image
@@ -38,6 +64,10 @@ impl<'a> Agent<'a> {
             "image": {"repository": repository, "tag": tag, "pullPolicy": "Never"},
             "rbac": {"namespaces": scoped},
             "existingSecret": "alerts",
+            "slack": {"apiUrl": slack.api(), "interactions": match interactions {
+                Interactions::Socket => "socket",
+                Interactions::Http => "http",
+            }},
             "logLevel": "info,podmender=debug",
         });
         let file = stage.dir.join(format!("{namespace}.values.json"));
@@ -48,8 +78,26 @@ impl<'a> Agent<'a> {
             .args(["--namespace", namespace, "--values"])
             .arg(file);
         exec::output(&mut helm)?;
+        let agent = Self {
+            slack: Some(slack),
+            ..Self::existing(stage, namespace)
+        };
         agent.ready(90)?;
+        if interactions == Interactions::Http {
+            let pod = agent.pod()?;
+            let ip = pod.pointer("/status/podIP").and_then(Value::as_str);
+            let app = App {
+                base: format!("http://{}:{SLACK_PORT}", ip.context("no address")?),
+                secret: SIGNING_SECRET.to_owned(),
+            };
+            agent.slack()?.post_to(Some(app));
+        }
         Ok(agent)
+    }
+
+    /// Its Slack.
+    pub fn slack(&self) -> Result<&Slack> {
+        self.slack.as_ref().context("this agent has no Slack here")
     }
 
     /// One that is already installed.
@@ -57,6 +105,7 @@ impl<'a> Agent<'a> {
         Self {
             stage,
             namespace: namespace.to_owned(),
+            slack: None,
         }
     }
 

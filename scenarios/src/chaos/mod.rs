@@ -6,6 +6,7 @@ pub mod agent;
 pub mod alerts;
 pub mod api;
 pub mod case;
+pub mod channel;
 pub mod deeds;
 mod dump;
 pub mod gate;

@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 
-use super::agent::Agent;
+use super::agent::{Agent, Interactions};
 use super::case::Case;
 use super::scenarios::{self, Scenario};
 use super::stage::{Setup, Stage};
@@ -68,7 +68,7 @@ pub fn run(options: &Options) -> Result<bool> {
     }
     let shared = chosen.iter().filter(|s| !s.own_agent);
     let shared: Vec<String> = shared.map(Scenario::namespace).collect();
-    let agent = Agent::install(&stage, SHARED, &shared);
+    let agent = Agent::install(&stage, SHARED, &shared, Interactions::Socket);
     let agent = agent.inspect_err(|_| dump::namespace(&stage, SHARED))?;
     let agents = Mutex::new(BTreeMap::from([(SHARED.to_owned(), shared.clone())]));
     let (mut passed, mut failed) = perform(&stage, &agent, &chosen, options.jobs.max(1), &agents);
@@ -169,7 +169,7 @@ fn perform_one(
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .insert(home.clone(), scoped.clone());
-    let agent = Agent::install(stage, &home, &scoped)?;
+    let agent = Agent::install(stage, &home, &scoped, scenario.interactions)?;
     let case = Case {
         stage,
         agent: &agent,

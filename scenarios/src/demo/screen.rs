@@ -118,8 +118,13 @@ impl Screen {
         }
         let took = self.broke.map_or(0.0, |b| b.elapsed().as_secs_f64());
         self.say("");
+        let what = if self.was_told("orders", Some("Resolved")) {
+            "Three mended and verified, one of them after a yes in Slack; two handed to a person with their cause"
+        } else {
+            "Two mended and verified, two handed to a person with their cause, one left as it is after a no in Slack"
+        };
         self.heading(&format!(
-            "Two mended and verified, two handed to a person with their cause, {took:.0} s after they broke ({:.0} s in all).",
+            "{what}; {took:.0} s after they broke ({:.0} s in all).",
             self.began.elapsed().as_secs_f64()
         ));
         self.say(

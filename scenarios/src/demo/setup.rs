@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
-use super::{Options, namespace, secret, shop, step};
+use super::{Options, namespace, secrets, shop, step};
 use crate::chaos::agent::charts;
 use crate::chaos::alerts::Receiver;
 use crate::chaos::api::{self, Api};
@@ -16,6 +16,7 @@ use crate::cluster::session::Session;
 use crate::cluster::state::{HOST_ADDRESS, write};
 use crate::cluster::{images, kind, kubectl, packages, tools, up};
 use crate::image::{self, Image};
+use crate::slack::Slack;
 use crate::{exec, ui};
 
 /// What the demo runs on; the cluster is ours while it lives.
@@ -26,6 +27,8 @@ pub(super) struct Setup {
     pub(super) api: Api,
     /// What people are told.
     pub(super) alerts: Receiver,
+    /// Where the agent asks, with its page.
+    pub(super) slack: Slack,
     /// The agent's image.
     pub(super) image: Image,
     helm: PathBuf,
@@ -57,12 +60,14 @@ impl Setup {
             api.apply(&object)?;
         }
         ui::say(format!(
-            "a shop is deployed: db, cart, search, mail in namespace {}",
+            "a shop is deployed: db, cart, search, mail, orders in namespace {}",
             shop::NAMESPACE
         ));
         step("the image is on the node", || session.load(&image.archive))?;
+        let here = reachable(&session)?;
         let setup = Self {
-            alerts: receiver(&session)?,
+            alerts: Receiver::start_at(&here)?,
+            slack: stand_in(&here)?,
             session,
             api,
             image,
@@ -78,12 +83,15 @@ impl Setup {
 
     fn install(&self) -> Result<()> {
         self.api.apply(&namespace(shop::HOME))?;
-        self.api.apply(&secret(&self.alerts.url))?;
+        self.api.apply(&secrets(&self.alerts.url))?;
         step("helm install podmender-crds", || {
             self.helm(&["podmender-crds"], &[])
         })?;
         let file = self.session.state.dir.join("demo.values.json");
-        write(&file, &shop::values(&self.image.reference)?.to_string())?;
+        write(
+            &file,
+            &shop::values(&self.image.reference, &self.slack.api())?.to_string(),
+        )?;
         let file = file.display().to_string();
         step("helm install podmender, and the agent is Ready", || {
             self.helm(&["podmender"], &["--values", &file])?;
@@ -162,10 +170,17 @@ fn forget_earlier(api: &Api) -> Result<()> {
     })
 }
 
-fn receiver(session: &Session) -> Result<Receiver> {
-    let address = match session.target {
-        Target::Kind => kind::host_address().context("where pods reach this machine")?,
-        Target::Local | Target::Context(_) => HOST_ADDRESS.to_owned(),
-    };
-    Receiver::start_at(&address)
+/// Where pods reach this machine.
+fn reachable(session: &Session) -> Result<String> {
+    match session.target {
+        Target::Kind => kind::host_address().context("where pods reach this machine"),
+        Target::Local | Target::Context(_) => Ok(HOST_ADDRESS.to_owned()),
+    }
+}
+
+/// A port that a person can remember, if it is free.
+fn stand_in(address: &str) -> Result<Slack> {
+    let channels = [shop::CHANNEL];
+    Slack::start(&format!("{address}:8090"), &channels)
+        .or_else(|_| Slack::start(&format!("{address}:0"), &channels))
 }

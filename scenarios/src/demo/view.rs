@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::paint::{Paint, Tone, wrap};
+use crate::slack::people;
 
 /// Text columns: time, service, word, and the rest.
 const WIDTH: usize = 82;
@@ -80,9 +81,15 @@ impl View {
             .iter()
             .skip(shown.facts)
             .any(|f| text_at(f, "/fact/type") == "intended");
+        let is_answered = facts
+            .iter()
+            .skip(shown.facts)
+            .any(|f| text_at(f, "/fact/type") == "answered");
         let decision = format!("{} {}", text("/status/decision"), text("/status/reason"));
         let verifies = text("/status/reason") == "Verifying" || text("/status/phase") == "Resolved";
-        if is_acting && verifies {
+        if is_answered {
+            // The answer is the decision; it follows as a fact.
+        } else if is_acting && verifies {
             // Two steps since the last look: the first one's reason is no longer in the status.
             say(
                 "decides",
@@ -205,6 +212,16 @@ fn told(record: &Value, all: &[Value]) -> Option<(&'static str, Tone, String)> {
                         outcome
                     }
                 ),
+            ))
+        }
+        "answered" => {
+            let (answer, by) = (text_at(record, "/fact/answer"), text_at(record, "/fact/by"));
+            let known = people::cast().into_iter().find(|p| p.id == by);
+            let by = known.map_or_else(|| by.to_owned(), |p| p.name);
+            Some((
+                "person",
+                Tone::Good,
+                format!("{by} answers: {answer}; recorded first"),
             ))
         }
         "verified" => Some(match text_at(record, "/fact/verdict") {

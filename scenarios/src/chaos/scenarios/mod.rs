@@ -7,10 +7,12 @@ mod memory;
 mod owners;
 mod people;
 mod probes;
+mod slack;
 mod starts;
 
 use anyhow::Result;
 
+use super::agent::Interactions;
 use super::case::Case;
 
 /// One scenario.
@@ -24,6 +26,8 @@ pub struct Scenario {
     pub faults: &'static [u16],
     /// Whether it needs an agent of its own, because it kills or replaces it.
     pub own_agent: bool,
+    /// How that agent hears of answers from Slack.
+    pub interactions: Interactions,
     /// Not yet seen green often enough to decide over a change: run by name or with `--all` only.
     pub on_probation: bool,
     /// What happens and what must come of it.
@@ -42,6 +46,7 @@ impl Scenario {
             about,
             faults,
             own_agent: false,
+            interactions: Interactions::Socket,
             on_probation: false,
             run,
         }
@@ -51,6 +56,12 @@ impl Scenario {
     const fn alone(mut self) -> Self {
         self.own_agent = true;
         self
+    }
+
+    /// With an agent of its own that Slack calls over HTTP.
+    const fn over_http(mut self) -> Self {
+        self.interactions = Interactions::Http;
+        self.alone()
     }
 
     /// Left out of a run that names no scenarios.
@@ -75,6 +86,7 @@ pub fn all() -> Vec<Scenario> {
     [
         memory::ALL,
         killed::ALL,
+        slack::ALL,
         crash::ALL,
         calm::ALL,
         consent::ALL,

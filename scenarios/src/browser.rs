@@ -1,0 +1,190 @@
+//! A browser without a screen, driven over the WebDriver protocol (<https://www.w3.org/TR/webdriver2/>): opens a page, clicks, looks.
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use crate::chaos::wait;
+use crate::env;
+use crate::exec;
+
+/// One call may take so long.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The name by which an answer holds an element's id.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// A browser at work; it ends with this value.
+pub struct Browser {
+    driver: Child,
+    client: reqwest::Client,
+    runtime: Runtime,
+    session: String,
+}
+
+impl Browser {
+    /// Starts chromedriver and a browser.
+    pub fn start() -> Result<Self> {
+        let programs = ["chromium", "chromium-browser", "google-chrome"];
+        let browser = programs.into_iter().find_map(env::find_program);
+        let browser = browser.context("no browser: install chromium (`make prepare` does)")?;
+        let driver = env::find_program("chromedriver")
+            .context("no chromedriver: install chromium-driver (`make prepare` does)")?;
+        // Fails only if it was done before, which is just as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let mut command = exec::command(driver);
+        command
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let base = format!("http://127.0.0.1:{port}/session");
+        let mut this = Self {
+            driver: spawn(&mut command)?,
+            client: reqwest::Client::builder()
+                .timeout(PATIENCE)
+                .tls_certs_only([])
+                .build()?,
+            runtime: tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?,
+            session: base.clone(),
+        };
+        let wanted = json!({"capabilities": {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": {
+            "binary": browser,
+            // Root in a container or a small machine: without these it does not start there.
+            "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1100,1000"],
+        }}}});
+        let opened = wait::until("the browser starts", 60, || this.call("", &wanted))?;
+        let id = opened.get("sessionId").and_then(Value::as_str);
+        this.session = format!("{base}/{}", id.context("chromedriver names no session")?);
+        Ok(this)
+    }
+
+    /// Opens a page.
+    pub fn open(&self, url: &str) -> Result<()> {
+        self.call("/url", &json!({"url": url})).map(drop)
+    }
+
+    /// The first element that this CSS selector means.
+    pub fn find(&self, css: &str) -> Result<Element<'_>> {
+        let found = self.call("/element", &json!({"using": "css selector", "value": css}))?;
+        let id = found.get(ELEMENT).and_then(Value::as_str);
+        Ok(Element {
+            browser: self,
+            id: id.context("an element without id")?.to_owned(),
+        })
+    }
+
+    /// Runs JavaScript in the page; what it returns.
+    pub fn run(&self, script: &str) -> Result<Value> {
+        self.call("/execute/sync", &json!({"script": script, "args": []}))
+    }
+
+    /// Writes a picture of the page as it is now (PNG).
+    pub fn picture(&self, file: &Path) -> Result<()> {
+        let coded = self.send(self.client.get(format!("{}/screenshot", self.session)))?;
+        let coded = coded.as_str().context("no picture")?;
+        let picture = unbase64(coded).context("the picture is not base64")?;
+        std::fs::write(file, picture).with_context(|| format!("cannot write {}", file.display()))
+    }
+
+    fn call(&self, path: &str, body: &Value) -> Result<Value> {
+        let url = format!("{}{path}", self.session);
+        self.send(self.client.post(url).json(body))
+    }
+
+    fn send(&self, request: reqwest::RequestBuilder) -> Result<Value> {
+        self.runtime.block_on(async {
+            let answer = request.send().await?;
+            let mut body: Value = answer.json().await?;
+            let value = body.get_mut("value").map(Value::take).unwrap_or_default();
+            if let Some(error) = value.get("error") {
+                bail!("{error}: {}", value["message"]);
+            }
+            Ok(value)
+        })
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // Nothing more can be done about a browser that does not end by itself; the driver takes it along.
+        let _ = self.send(self.client.delete(&self.session));
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}
+
+/// Something on a page.
+pub struct Element<'a> {
+    browser: &'a Browser,
+    id: String,
+}
+
+impl Element<'_> {
+    /// Clicks it, as a person does: it has to be visible and not covered.
+    pub fn click(&self) -> Result<()> {
+        let path = format!("/element/{}/click", self.id);
+        self.browser.call(&path, &json!({})).map(drop)
+    }
+
+    /// Types into it.
+    pub fn type_in(&self, text: &str) -> Result<()> {
+        let path = format!("/element/{}/value", self.id);
+        self.browser.call(&path, &json!({"text": text})).map(drop)
+    }
+}
+
+fn spawn(command: &mut Command) -> Result<Child> {
+    command
+        .spawn()
+        .with_context(|| format!("cannot start `{}`", exec::describe(command)))
+}
+
+/// Standard base64, as the protocol sends pictures.
+fn unbase64(coded: &str) -> Result<Vec<u8>> {
+    let mut out = Vec::with_capacity(coded.len() / 4 * 3);
+    let (mut held, mut bits) = (0_u32, 0);
+    for byte in coded.trim_end_matches('=').bytes() {
+        let value = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => bail!("{byte} is no letter of it"),
+        };
+        held = (held << 6) | u32::from(value);
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            out.push((held >> bits) as u8);
+            held &= (1 << bits) - 1;
+        }
+    }
+    ensure!(bits < 6, "it is cut off");
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unbase64;
+
+    #[test]
+    fn base64_as_in_rfc_4648() {
+        for (plain, coded) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("foob", "Zm9vYg=="),
+            ("foobar", "Zm9vYmFy"),
+        ] {
+            assert_eq!(unbase64(coded).unwrap(), plain.as_bytes());
+        }
+        assert!(unbase64("Zm9vY").is_err());
+        assert!(unbase64("Zm9v!").is_err());
+    }
+}

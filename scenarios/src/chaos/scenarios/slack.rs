@@ -1,0 +1,466 @@
+//! The loop through Slack: a card asks, a person answers with a button, and what comes of it is on the card.
+use std::sync::Barrier;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+
+use super::Scenario;
+use crate::browser::Browser;
+use crate::chaos::case::{Case, name_of};
+use crate::chaos::channel::{APPROVE, DENY};
+use crate::chaos::gate::{Answer, Gate};
+use crate::chaos::objects::{App, CRASHES_WHEN_SICK};
+use crate::chaos::wait;
+use crate::slack::fault::Fault;
+use crate::slack::people::user_id;
+use crate::slack::world::Message;
+
+pub(super) const ALL: &[Scenario] = &[
+    Scenario::new(
+        "slack-approve",
+        &[],
+        "I press Approve at 3 am, and nothing happens, or nobody can tell later who it was",
+        approve,
+    ),
+    Scenario::new(
+        "slack-deny",
+        &[],
+        "I press Deny, and it is done all the same, or asked again",
+        deny,
+    ),
+    Scenario::new(
+        "slack-expire",
+        &[46],
+        "nobody answers, and hours later somebody's press restarts a pod that nobody looks at any more",
+        expire,
+    ),
+    Scenario::new(
+        "slack-stranger",
+        &[47],
+        "anybody in the channel can restart production",
+        stranger,
+    ),
+    Scenario::new(
+        "slack-race",
+        &[45],
+        "two people press at once, one yes and one no, and both happen",
+        race,
+    ),
+    Scenario::new(
+        "slack-healed",
+        &[46],
+        "the pod is well again, I press Approve a moment later, and a healthy pod is restarted",
+        healed,
+    ),
+    Scenario::new(
+        "slack-changed",
+        &[46],
+        "I approve what I saw, and something else is done since the Deployment was changed",
+        changed,
+    )
+    .on_probation(),
+    Scenario::new(
+        "slack-budget",
+        &[46],
+        "an approval gets round the budget",
+        budget,
+    ),
+    Scenario::new(
+        "slack-killed",
+        &[34],
+        "the agent dies just as I press: my answer is lost, or the restart is done twice",
+        killed,
+    )
+    .alone(),
+    Scenario::new(
+        "slack-down",
+        &[51],
+        "Slack is down, and so nothing is mended",
+        slack_is_down,
+    )
+    .alone(),
+    Scenario::new(
+        "slack-http",
+        &[43],
+        "anybody who reaches the endpoint can approve",
+        over_http,
+    )
+    .over_http(),
+    Scenario::new(
+        "slack-page",
+        &[],
+        "in a browser the button is dead",
+        in_a_browser,
+    ),
+    Scenario::new(
+        "slack-chatops",
+        &[71],
+        "I write pause into the thread, and it goes on; or anybody can",
+        chatops,
+    )
+    .on_probation(),
+];
+
+/// A crash loop that needs a yes; returns its card.
+fn asked(case: &Case<'_>, fields: Value) -> Result<Message> {
+    case.policy_with_slack(json!({}), fields)?;
+    let pod = case.run_one(&App::new("web", CRASHES_WHEN_SICK), "web")?;
+    case.sicken(&pod)?;
+    let card = case.card("web", "Needs your answer", 40)?;
+    let words = card.words();
+    ensure!(
+        words.contains(name_of(&pod)),
+        "the card does not name the pod: {words}"
+    );
+    case.evicted(0, 0)?;
+    Ok(card)
+}
+
+/// It was done once, by one answer of this person.
+fn done_once(case: &Case<'_>, who: &str) -> Result<()> {
+    case.evicted(1, 10)?;
+    let incident = case.incident("web")?;
+    let answers = incident.facts_of("answered");
+    let [answer] = answers.as_slice() else {
+        anyhow::bail!("the record has {} answers: {answers:?}", answers.len())
+    };
+    let by = answer.to_string();
+    ensure!(by.contains(&user_id(who)), "the record says: {by}");
+    ensure!(
+        incident.facts_of("intended").len() == 1,
+        "it was intended more than once"
+    );
+    Ok(())
+}
+
+fn approve(case: &Case<'_>) -> Result<()> {
+    let card = asked(case, json!({}))?;
+    case.click("ada", &card, APPROVE)?;
+    done_once(case, "ada")?;
+    case.card("web", &user_id("ada"), 5)?;
+    case.mended("web", 1, 30)?;
+    case.stands("web", "Resolved", "Mended", 30)?;
+    let after = case.card("web", "Well again", 10)?;
+    ensure!(after.ts == card.ts, "it became a second card");
+    ensure!(case.cards()?.len() == 1, "there are more cards");
+    ensure!(
+        after.words().contains(&user_id("ada")),
+        "the card forgot who approved: {}",
+        after.words()
+    );
+    case.acknowledged()?;
+    case.evicted(1, 0).map(drop)
+}
+
+fn deny(case: &Case<'_>) -> Result<()> {
+    let card = asked(case, json!({}))?;
+    case.click("ben", &card, DENY)?;
+    case.stands("web", "Escalated", "Denied", 10)?;
+    let after = case.card("web", &user_id("ben"), 5)?;
+    ensure!(!after.has(APPROVE), "the card can still be approved");
+    // Whoever still sees the old card.
+    case.slack()?
+        .click_late("ada", &card.channel, &card.ts, APPROVE)?;
+    case.told_in_private("ada", "Nothing", 5)?;
+    case.untouched(10)?;
+    case.evicted(0, 0).map(drop)
+}
+
+fn expire(case: &Case<'_>) -> Result<()> {
+    let card = asked(case, json!({"autonomy": {"approvalTimeout": "60s"}}))?;
+    case.stands("web", "Escalated", "ApprovalExpired", 75)?;
+    let after = case.card("web", "Nobody answered in time", 5)?;
+    ensure!(!after.has(APPROVE), "the card can still be approved");
+    case.slack()?
+        .click_late("ada", &card.channel, &card.ts, APPROVE)?;
+    case.told_in_private("ada", "", 5)?;
+    case.untouched(10)?;
+    case.evicted(0, 0).map(drop)
+}
+
+fn stranger(case: &Case<'_>) -> Result<()> {
+    let card = asked(case, json!({}))?;
+    let before = case.card("web", "Needs your answer", 1)?.versions.len();
+    for (who, button) in [
+        ("carl", APPROVE),
+        ("carl", DENY),
+        ("gil", APPROVE),
+        ("eve", APPROVE),
+        ("robo", APPROVE),
+    ] {
+        case.click(who, &card, button)?;
+    }
+    for (who, says) in [
+        ("carl", "not among the approvers"),
+        ("gil", "Guests"),
+        ("eve", "workspace"),
+        ("robo", "Apps"),
+    ] {
+        case.told_in_private(who, says, 10)?;
+    }
+    case.untouched(5)?;
+    let after = case.card("web", "Needs your answer", 1)?;
+    ensure!(
+        after.versions.len() == before,
+        "the card was changed by a stranger"
+    );
+    ensure!(case.approvals()?.is_empty(), "an answer was recorded");
+    case.click("ben", &card, APPROVE)?;
+    done_once(case, "ben")
+}
+
+/// Ada presses Approve twice while Ben presses Deny.
+fn race(case: &Case<'_>) -> Result<()> {
+    let card = asked(case, json!({}))?;
+    let start = Barrier::new(3);
+    let press = |who: &'static str, button: &'static str| {
+        start.wait();
+        case.click(who, &card, button).map(drop)
+    };
+    std::thread::scope(|scope| {
+        let all = [("ada", APPROVE), ("ada", APPROVE), ("ben", DENY)]
+            .map(|(who, button)| scope.spawn(move || press(who, button)));
+        all.into_iter()
+            .try_for_each(|one| one.join().unwrap_or_else(|_| anyhow::bail!("panicked")))
+    })?;
+    let first = wait::until("the answer", 10, || {
+        let incident = case.incident("web")?;
+        let answers = incident.facts_of("answered");
+        let answer = answers.first().context("none is recorded")?;
+        Ok(answer["answer"].as_str().unwrap_or_default().to_owned())
+    })?;
+    if first == "Approve" {
+        done_once(case, "ada")?;
+        case.told_in_private("ben", "before you", 5)?;
+    } else {
+        case.stands("web", "Escalated", "Denied", 10)?;
+        case.told_in_private("ada", "before you", 5)?;
+        case.untouched(10)?;
+        case.evicted(0, 0)?;
+    }
+    ensure!(
+        case.approvals()?.len() <= 1,
+        "more than one answer was recorded"
+    );
+    let answered = case.incident("web")?.facts_of("answered").len();
+    ensure!(answered == 1, "{answered} answers count");
+    case.acknowledged()
+}
+
+/// It became well by itself; somebody's screen still shows the question.
+fn healed(case: &Case<'_>) -> Result<()> {
+    let card = asked(case, json!({}))?;
+    let pods = case.pods("web")?;
+    let pod = pods.first().context("no pod")?;
+    case.fault(&format!("sick-{}", name_of(pod)), false)?;
+    case.stands("web", "Resolved", "RecoveredByItself", 60)?;
+    case.slack()?
+        .click_late("ada", &card.channel, &card.ts, APPROVE)?;
+    case.told_in_private("ada", "Nothing", 10)?;
+    let after = case.card("web", "Well again", 10)?;
+    ensure!(!after.has(APPROVE), "the card can still be approved");
+    case.untouched(10)?;
+    case.evicted(0, 0).map(drop)
+}
+
+/// A change of the spec that leaves the pod as it is: what was asked about is another object now.
+fn changed(case: &Case<'_>) -> Result<()> {
+    let card = asked(case, json!({}))?;
+    let path = case.path("apps/v1", "Deployment", "web");
+    let patch = json!({"spec": {"minReadySeconds": 1}});
+    case.stage.api.merge(&path, &patch)?;
+    case.slack()?
+        .click_late("ada", &card.channel, &card.ts, APPROVE)?;
+    case.untouched(5)?;
+    let ticket = card.value(APPROVE);
+    let newer = wait::until("it is asked anew", 20, || {
+        let newer = case.card("web", "Needs your answer", 0)?;
+        ensure!(
+            newer.value(APPROVE) != ticket,
+            "the question is the old one"
+        );
+        Ok(newer)
+    })?;
+    case.evicted(0, 0)?;
+    case.click("ada", &newer, APPROVE)?;
+    done_once(case, "ada")
+}
+
+/// Two wait for a yes, and the namespace may have one act.
+fn budget(case: &Case<'_>) -> Result<()> {
+    let fields = json!({"autonomy": {"limits": {"maxActions": 1, "actionsWindow": "10m"}}});
+    case.policy_with_slack(json!({}), fields)?;
+    let sick = |name: &str| {
+        case.start(&App::new(name, CRASHES_WHEN_SICK))?;
+        anyhow::Ok(())
+    };
+    sick("api")?;
+    let web = case.run_one(&App::new("web", CRASHES_WHEN_SICK), "web")?;
+    let api = case.ready_pods("api")?;
+    case.sicken(&web)?;
+    case.sicken(api.first().context("api has no pod")?)?;
+    let first = case.card("web", "Needs your answer", 40)?;
+    let second = case.card("api", "Needs your answer", 40)?;
+    case.click("ada", &first, APPROVE)?;
+    done_once(case, "ada")?;
+    case.slack()?
+        .click_late("ben", &second.channel, &second.ts, APPROVE)?;
+    case.card("api", "budget", 15)?;
+    case.untouched(10)?;
+    case.evicted(1, 0).map(drop)
+}
+
+/// Killed with the press unread, and again between the record and the act.
+fn killed(case: &Case<'_>) -> Result<()> {
+    let gate = Gate::start(Answer::Hold)?;
+    case.stage.api.apply(&gate.webhook(&case.namespace))?;
+    let card = asked(case, json!({}))?;
+    let slack = case.slack()?;
+    let back = |sockets: u64| {
+        wait::until("the agent listens again", 60, || {
+            ensure!(slack.joined() > sockets, "no new socket");
+            Ok(())
+        })
+    };
+    case.agent.freeze()?;
+    let pressed = case.click("ada", &card, APPROVE)?;
+    let sockets = slack.joined();
+    case.agent.kill()?;
+    back(sockets)?;
+    ensure!(gate.arrived() == 0, "nobody has read the press");
+    for id in &pressed {
+        slack.redeliver(id)?;
+    }
+    wait::until("the eviction is at the gate", 20, || {
+        ensure!(gate.arrived() > 0, "none has arrived");
+        Ok(())
+    })?;
+    let sockets = slack.joined();
+    case.agent.kill()?;
+    gate.set(Answer::Deny);
+    wait::until("the held eviction is refused", 10, || {
+        ensure!(gate.answered() == gate.arrived(), "it is still held");
+        Ok(())
+    })?;
+    gate.set(Answer::Allow);
+    back(sockets)?;
+    // The press comes once more: it was counted already.
+    for id in &pressed {
+        slack.redeliver(id)?;
+    }
+    done_once(case, "ada")?;
+    let after = case.card("web", &user_id("ada"), 10)?;
+    ensure!(after.ts == card.ts, "it became a second card");
+    ensure!(case.approvals()?.len() <= 1, "it was recorded twice");
+    case.untouched(5)
+}
+
+/// Waits until the agent is connected to its Slack.
+fn listens(case: &Case<'_>) -> Result<()> {
+    wait::until("a socket", 10, || {
+        ensure!(case.slack()?.sockets() == 1, "none is open");
+        Ok(())
+    })
+}
+
+fn slack_is_down(case: &Case<'_>) -> Result<()> {
+    listens(case)?;
+    case.slack()?.order(Fault::Down);
+    case.policy_with_slack(json!({}), json!({"autonomy": {"requireApproval": []}}))?;
+    case.start(&App::new("db", CRASHES_WHEN_SICK).kind("StatefulSet"))?;
+    let web = case.run_one(&App::new("web", CRASHES_WHEN_SICK), "web")?;
+    let db = case.ready_pods("db")?;
+    case.sicken(&web)?;
+    case.evicted(1, 40)?;
+    case.sicken(db.first().context("db has no pod")?)?;
+    let incident = case.stands("db", "AwaitingApproval", "ApprovalRequired", 40)?;
+    case.evicted(1, 0)?;
+    let answer = ["approve", incident.name(), "-n", &case.namespace];
+    case.stage.podmender(&answer)?;
+    case.evicted(2, 10)?;
+    case.slack()?.behave();
+    listens(case)?;
+    // What happened meanwhile is told once, as it is by then.
+    case.card("db", "Approved by", 60)?;
+    case.card("web", "", 10).map(drop)
+}
+
+/// The stand-in's page in a real browser: a person chooses who they are, reads the card and presses Approve there.
+fn in_a_browser(case: &Case<'_>) -> Result<()> {
+    let browser = Browser::start()?;
+    let card = asked(case, json!({}))?;
+    let page = format!("http://{}/#{}", case.slack()?.address, case.namespace);
+    browser.open(&page)?;
+    let button = format!(r#"[data-ts="{}"] [data-action="{APPROVE}"]"#, card.ts);
+    let approve = wait::until("the page shows the card", 20, || browser.find(&button))?;
+    let option = format!(r#"#person option[value="{}"]"#, user_id("ada"));
+    browser.find(&option)?.click()?;
+    browser.picture(&case.stage.dir.join("slack-asks.png"))?;
+    // The page may have been drawn anew meanwhile.
+    let pressed = approve.click();
+    if pressed.is_err() {
+        browser.find(&button)?.click()?;
+    }
+    done_once(case, "ada")?;
+    wait::until("the page says who approved", 20, || {
+        let shown = browser.run("return document.getElementById('list').innerText")?;
+        let shown = shown.as_str().unwrap_or_default();
+        ensure!(shown.contains("Approved by"), "it shows: {shown}");
+        Ok(())
+    })?;
+    case.stands("web", "Resolved", "Mended", 60)?;
+    case.card("web", "Well again", 10)?;
+    browser.picture(&case.stage.dir.join("slack-answered.png"))?;
+    case.evicted(1, 0).map(drop)
+}
+
+/// The kill switch in the card's thread, for approvers only.
+fn chatops(case: &Case<'_>) -> Result<()> {
+    let card = asked(case, json!({}))?;
+    let slack = case.slack()?;
+    let thread = Some(card.ts.as_str());
+    let say = |who: &str, text: &str| slack.say(who, &case.namespace, thread, text);
+    say("carl", "@podmender pause")?;
+    case.told_in_private("carl", "not among the approvers", 3)?;
+    say("ada", "@podmender why")?;
+    case.told_in_private("ada", "local state is corrupt", 3)?;
+    say("ada", "@podmender pause")?;
+    case.told_in_private("ada", "paused", 3)?;
+    case.click("ben", &card, APPROVE)?;
+    case.untouched(8)?;
+    slack.say("ada", &case.namespace, None, "/podmender status")?;
+    case.told_in_private("ada", "paused from chat", 3)?;
+    say("ben", "@podmender resume")?;
+    case.told_in_private("ben", "resume", 3)?;
+    case.evicted(0, 0)?;
+    let card = case.card("web", "Needs your answer", 10)?;
+    case.click("ben", &card, APPROVE)?;
+    done_once(case, "ben")?;
+    case.acknowledged()
+}
+
+fn over_http(case: &Case<'_>) -> Result<()> {
+    let card = asked(case, json!({}))?;
+    for (fault, status) in [
+        (Fault::BadSignature, 401),
+        (Fault::StaleTimestamp, 401),
+        (Fault::WrongEncoding, 400),
+        (Fault::Oversize, 413),
+    ] {
+        case.slack()?.order(fault.clone());
+        case.click("ada", &card, APPROVE)?;
+        wait::until("the request is refused", 10, || {
+            let world = case.slack()?.world();
+            let last = world.deliveries.last().context("none was sent")?;
+            ensure!(last.answers == [status], "{fault}: {:?}", last.answers);
+            Ok(())
+        })?;
+        case.slack()?.behave();
+    }
+    case.untouched(5)?;
+    ensure!(case.approvals()?.is_empty(), "an answer was recorded");
+    case.slack()?.order(Fault::Replay);
+    case.click("ada", &card, APPROVE)?;
+    done_once(case, "ada")?;
+    case.card("web", "Approved by", 10).map(drop)
+}
