@@ -28,3 +28,5 @@ mod sample;
 pub mod secret;
 pub mod socket;
 pub mod verify;
+#[cfg(test)]
+mod wire_tests;

@@ -192,6 +192,8 @@ pub(super) struct Rig {
     pub(super) slack: Slack,
     /// Where Slack is.
     pub(super) origin: String,
+    /// Where its secrets are.
+    pub(super) dir: std::path::PathBuf,
     _tasks: JoinSet<()>,
 }
 
@@ -210,7 +212,7 @@ pub(super) async fn rig(test: &str) -> Rig {
     let server = Server::default();
     let behind = server.clone();
     let service = tower::service_fn(move |request| behind.clone().answer(request));
-    let secrets = Secrets::new(dir);
+    let secrets = Secrets::new(dir.clone());
     let metrics = Arc::new(Metrics::new("0", "test"));
     let clock = Clock::at(None);
     let slack = Arc::new(Apis::new(
@@ -249,6 +251,7 @@ pub(super) async fn rig(test: &str) -> Rig {
         server,
         slack: world,
         origin,
+        dir,
         _tasks: tasks,
     }
 }
