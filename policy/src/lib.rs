@@ -24,6 +24,7 @@ pub mod redact;
 pub mod remedy;
 pub mod request;
 pub mod rules;
+pub mod severity;
 pub mod summary;
 pub mod verify;
 pub mod workload;

@@ -12,7 +12,7 @@ pub mod spec;
 mod strictest;
 mod summary;
 
-pub use alerting::{Alerting, Channel, Source};
+pub use alerting::{Alerting, Channel, Only, Route, Source};
 pub use parse::PROTECTED;
 pub use problem::{Problem, Problems};
 pub use reach::Reach;

@@ -321,6 +321,34 @@ fn an_approval_is_used_once() {
     assert_eq!(shop.acts.len(), 1, "the same approval does not count again");
 }
 
+/// A person sees one pod on the card: a yes is to just that one.
+#[test]
+fn a_yes_does_what_was_shown_or_is_asked_for_anew() {
+    let (mut shop, policy) = asking();
+    let shown = |shop: &Shop| {
+        let asked = shop.incident.as_ref().unwrap().status.approval.as_ref();
+        asked.and_then(|a| a.effect.clone()).unwrap()
+    };
+    let now = shown(&shop);
+    // The pod that was shown is gone by now, and another one fails.
+    let gone = podmender_policy::remedy::Effect::Evict {
+        pod: "shop-old".into(),
+        uid: "pod-of-yesterday".into(),
+    };
+    let incident = shop.incident.as_mut().unwrap();
+    incident.status.approval.as_mut().unwrap().effect = Some(gone);
+    shop.approvals = vec![answer(&shop, Answer::Approve)];
+    shop.pass(&policy);
+    assert!(shop.acts.is_empty());
+    assert_eq!(shop.phase(), Some(Phase::AwaitingApproval));
+    assert_eq!(shown(&shop), now, "the question is put again, as it is now");
+    shop.wait(5);
+    let mut again = answer(&shop, Answer::Approve);
+    again.id = "a2".into();
+    shop.approvals.push(again);
+    assert_eq!(shop.pass(&policy).act.unwrap().effect, now);
+}
+
 #[test]
 fn a_denial_leaves_it_alone() {
     let (mut shop, policy) = asking();

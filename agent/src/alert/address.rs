@@ -1,6 +1,9 @@
 //! `${NAME}` and literals become addresses; the address itself never appears in an error, a log or a condition.
 
-use crate::alert::channel::{Channel, Source};
+use crate::alert::{
+    channel::{Channel, Source},
+    pagerduty,
+};
 use podmender_policy::bounds::{Name, Text};
 use std::{
     fs::File,
@@ -105,6 +108,8 @@ pub(crate) struct Target {
 pub(crate) enum Way {
     /// By one HTTP POST.
     Post(Target),
+    /// By one HTTP POST with a key in its body.
+    Keyed(Target, String),
     /// By a Slack app, whose client reads the token at each use.
     App { channel: Text<80>, token: Source },
 }
@@ -127,7 +132,22 @@ impl Secrets {
                 url,
                 signing: Some(signing),
             } => (url, Some(signing)),
-            Channel::SlackWebhook { url } | Channel::Webhook { url, signing: None } => (url, None),
+            Channel::PagerDuty { key, url } => {
+                let usual = Source::Literal(Text::new(pagerduty::ADDRESS));
+                let url = self.address(url.as_ref().unwrap_or(&usual))?;
+                let target = Target { url, signing: None };
+                return Ok(Way::Keyed(target, self.secret(key)?));
+            }
+            Channel::Alertmanager { url } => {
+                let mut url = self.address(url)?;
+                let path = format!("{}/api/v2/alerts", url.path().trim_end_matches('/'));
+                url.set_path(&path);
+                return Ok(Way::Post(Target { url, signing: None }));
+            }
+            Channel::SlackWebhook { url }
+            | Channel::Teams { url }
+            | Channel::Discord { url }
+            | Channel::Webhook { url, signing: None } => (url, None),
         };
         Ok(Way::Post(Target {
             url: self.address(url)?,

@@ -1,6 +1,7 @@
 //! When which message goes to one channel: no I/O here, so that every rule can be tested without waiting.
 
 use crate::alert::{
+    beats::Beats,
     cards::{Cards, Refresh, Standing},
     notice::{Notice, is_news},
 };
@@ -23,9 +24,29 @@ const SINGLES: usize = 3;
 /// From this many on, notices are kept without what only a single message shows.
 const SLIM_FROM: usize = 50;
 
+/// Whether a message may be about many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bundle {
+    /// Where many come at once, one message is about all.
+    Many,
+    /// Each incident is closed by itself on the other side, so each of its steps is told by itself; also that somebody has
+    /// answered.
+    Each,
+}
+
+impl Bundle {
+    fn is_news(self, told: Option<Phase>, now: Phase) -> bool {
+        let acts = matches!(now, Phase::Remediating | Phase::Verifying);
+        let answered = told == Some(Phase::AwaitingApproval) && acts;
+        is_news(told, now) || (answered && self == Self::Each)
+    }
+}
+
 /// How fast a channel may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
+    /// Whether messages may be about many.
+    pub bundle: Bundle,
     /// Messages that may go at once after a pause; then one per `period`.
     pub burst: NonZeroU32,
     /// The least time between two messages in the long run.
@@ -51,6 +72,7 @@ impl Pace {
     #[must_use]
     pub fn with_burst(burst: NonZeroU32) -> Self {
         Self {
+            bundle: Bundle::Many,
             burst,
             period: Duration::from_secs(1),
             settle: Duration::from_secs(2),
@@ -99,6 +121,8 @@ pub(crate) enum Next {
     Digest(Vec<Arc<Notice>>),
     /// A card of a Slack app no longer shows what is the case.
     Refresh(Refresh),
+    /// No news, but the receiver forgets these unless it hears of them again.
+    Again(Vec<Arc<Notice>>),
 }
 
 /// How much of a message is sent.
@@ -124,7 +148,7 @@ enum UnderWay {
     Nothing,
     /// A message about these.
     News(Vec<Arc<Notice>>),
-    /// A card is brought up to date.
+    /// No news: a card is brought up to date, or something is said again.
     Refresh,
 }
 
@@ -144,6 +168,8 @@ pub(crate) struct Lane {
     calm_until: Duration,
     /// The cards of a Slack app; no other channel has any.
     cards: Option<Cards>,
+    /// What is said again and again, to a receiver that forgets.
+    beats: Option<Beats>,
     /// How often cards may be brought up to date.
     refreshes: Limiter,
     /// After a failure of that: no card before this.
@@ -169,6 +195,7 @@ impl Lane {
             not_before: Duration::ZERO,
             calm_until: Duration::ZERO,
             cards: None,
+            beats: None,
             refreshes: refreshes(pace, clock),
             no_refresh_before: Duration::ZERO,
             failures: 0,
@@ -182,6 +209,14 @@ impl Lane {
     pub(crate) fn with_cards(self, channel: Text<80>) -> Self {
         Self {
             cards: Some(Cards::new(channel)),
+            ..self
+        }
+    }
+
+    /// With active incidents said again after so long.
+    pub(crate) fn with_beats(self, every: Duration) -> Self {
+        Self {
+            beats: Some(Beats::new(every)),
             ..self
         }
     }
@@ -201,6 +236,9 @@ impl Lane {
         let id = &notice.id;
         let now = self.clock.now();
         let stale = self.cards.as_mut().is_some_and(|c| c.offer(notice, now));
+        if let Some(beats) = &mut self.beats {
+            beats.offer(notice, now);
+        }
         let known = self.told.get(id).copied();
         if known.is_some() && known == notice.told {
             self.told.remove(id);
@@ -209,7 +247,7 @@ impl Lane {
         // While a message is under way it is open what will have been told: keep the newest state until then.
         let open =
             matches!(&self.under_way, UnderWay::News(about) if about.iter().any(|n| &n.id == id));
-        if !open && !is_news(told, notice.phase) {
+        if !open && !self.pace.bundle.is_news(told, notice.phase) {
             self.pending.remove(id);
             return stale;
         }
@@ -235,6 +273,9 @@ impl Lane {
         self.told.remove(id);
         if let Some(cards) = &mut self.cards {
             cards.forget(id);
+        }
+        if let Some(beats) = &mut self.beats {
+            beats.forget(id);
         }
     }
 
@@ -280,13 +321,34 @@ impl Lane {
         let news_at = match news {
             Next::Idle => None,
             Next::At(at) => Some(at),
-            due @ (Next::Single(_) | Next::Digest(_) | Next::Refresh(_)) => return due,
+            due @ (Next::Single(_) | Next::Digest(_) | Next::Refresh(_) | Next::Again(_)) => {
+                return due;
+            }
         };
-        match (self.refresh(now), news_at) {
+        let rest = match self.refresh(now) {
+            Next::Idle => self.again(now),
+            refresh => refresh,
+        };
+        match (rest, news_at) {
             (Next::At(at), Some(news)) => Next::At(at.min(news)),
             (Next::Idle, Some(news)) => Next::At(news),
-            (refresh, _) => refresh,
+            (rest, _) => rest,
         }
+    }
+
+    /// What is to be said again now.
+    fn again(&self, now: Duration) -> Next {
+        let Some(beats) = &self.beats else {
+            return Next::Idle;
+        };
+        let Some(at) = beats.next() else {
+            return Next::Idle;
+        };
+        let at = at.max(self.not_before).max(self.no_refresh_before);
+        if now < at {
+            return Next::At(at);
+        }
+        Next::Again(beats.due(now))
     }
 
     /// What is to be told now.
@@ -306,7 +368,7 @@ impl Lane {
         }
         // In a storm nobody reads single messages: even the first waits a moment for those that come with it.
         let storm = self.pending.values().any(|p| in_storm(&p.notice));
-        let many = self.pending.len() > SINGLES || storm;
+        let many = (self.pending.len() > SINGLES || storm) && self.pace.bundle == Bundle::Many;
         if many && now < first.since + self.pace.settle {
             return Next::At(first.since + self.pace.settle);
         }
@@ -352,6 +414,15 @@ impl Lane {
         self.under_way = UnderWay::News(about);
     }
 
+    /// These are being said again.
+    pub(crate) fn start_again(&mut self, notices: &[Arc<Notice>]) {
+        let now = self.clock.now();
+        if let Some(beats) = &mut self.beats {
+            beats.sent(notices, now);
+        }
+        self.under_way = UnderWay::Refresh;
+    }
+
     /// A card is being brought up to date.
     pub(crate) fn start_refresh(&mut self) {
         self.under_way = UnderWay::Refresh;
@@ -364,11 +435,12 @@ impl Lane {
             UnderWay::Refresh | UnderWay::Nothing => Vec::new(),
         };
         let now = self.clock.now();
+        let bundle = self.pace.bundle;
         for notice in &told {
             let (id, phase) = (&notice.id, notice.tells());
             self.told.insert(id.clone(), phase);
             match self.pending.get_mut(id) {
-                Some(p) if is_news(Some(phase), p.notice.phase) => {
+                Some(p) if bundle.is_news(Some(phase), p.notice.phase) => {
                     Arc::make_mut(&mut p.notice).told = Some(phase);
                 }
                 Some(_) => {

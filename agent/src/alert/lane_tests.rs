@@ -19,7 +19,7 @@ fn send_due(lane: &mut Lane) -> Option<usize> {
     let about = match lane.next() {
         Next::Single(notice) => vec![notice],
         Next::Digest(all) => all,
-        Next::Idle | Next::At(_) | Next::Refresh(_) => return None,
+        Next::Idle | Next::At(_) | Next::Refresh(_) | Next::Again(_) => return None,
     };
     lane.start(about);
     Some(lane.arrived().0.len())
@@ -302,4 +302,32 @@ async fn cards_are_brought_up_to_date_slower_than_slack_allows() {
         advance(Duration::from_millis(100)).await;
     }
     assert!((48..=53).contains(&updates), "{updates} in a minute");
+}
+
+/// An Alertmanager forgets what it does not hear of again.
+#[tokio::test(start_paused = true)]
+async fn what_is_active_is_said_again_each_minute_until_it_ends() {
+    let mut lane = lane(2).with_beats(Duration::from_secs(60));
+    let mut api = sample::incident("api");
+    let mut again = 0;
+    for second in 0..600 {
+        if second == 310 {
+            api.status.phase = Phase::Resolved;
+        }
+        lane.offer(&notice(&api));
+        match lane.next() {
+            Next::Again(notices) => {
+                assert_eq!(notices.len(), 1);
+                assert!(second <= 310, "said again after its end");
+                lane.start_again(&notices);
+                lane.arrived();
+                again += 1;
+            }
+            Next::Single(_) => assert!(send_due(&mut lane).is_some()),
+            Next::Idle | Next::At(_) => {}
+            other => panic!("{other:?}"),
+        }
+        advance(Duration::from_secs(1)).await;
+    }
+    assert_eq!(again, 5);
 }

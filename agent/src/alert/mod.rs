@@ -4,15 +4,22 @@
 //! phase, so a receiver that is down loses nothing, and one that comes back hears the newest state once.
 
 pub mod address;
+pub mod alertmanager;
+mod beats;
 mod cards;
 pub mod channel;
 pub mod digest;
+pub mod discord;
+pub mod fact;
 #[cfg(test)]
 mod form_tests;
 pub mod guess;
 pub mod lane;
 pub mod notice;
+#[cfg(test)]
+mod other_tests;
 pub mod outbox;
+pub mod pagerduty;
 pub mod payload;
 pub mod post;
 #[cfg(test)]
@@ -23,6 +30,7 @@ mod slack_app;
 pub mod slack_card;
 pub mod slack_details;
 pub mod story;
+pub mod teams;
 
 pub use address::Secrets;
 pub use channel::{Channel, Source};

@@ -10,6 +10,7 @@ use podmender_policy::{
     incident::{Attempt, Incident, IncidentId, Phase, Post},
     observation::Replicas,
     redact::RedactedEvidence,
+    severity::Severity,
     summary::Summary,
     workload::WorkloadRef,
 };
@@ -49,6 +50,8 @@ pub struct Notice {
     pub told: Option<Phase>,
     /// What a language model makes of it, if it was asked: a guess.
     pub summary: Option<Summary>,
+    /// The worst that it has been.
+    pub severity: Severity,
     /// The policy that covers it.
     pub policy: Name,
     /// What the buttons of its card carry.
@@ -81,6 +84,7 @@ impl Notice {
             resolved_at: status.resolved_at,
             told: status.told.as_ref().map(|told| told.phase),
             summary: incident.guess().cloned(),
+            severity: incident.severity(),
             policy: spec.policy.clone(),
             ticket: match &status.approval {
                 Some(asked) => asked.ticket(&incident.id),
@@ -104,6 +108,12 @@ impl Notice {
             notice.told = Some(Phase::Detected);
         }
         notice
+    }
+
+    /// By what a receiver knows that two messages are about the same: the same in every channel, for the incident's whole life.
+    #[must_use]
+    pub fn dedup_key(&self) -> String {
+        format!("podmender/{}/{}", self.workload.namespace, self.id)
     }
 
     /// As what this counts once it is told: a first message that says already that a person is needed if it happens again
@@ -136,6 +146,10 @@ fn answer(timeline: &[AuditRecord]) -> Option<Message> {
             format!("Denied by {by}.")
         })),
         Fact::Expired => Some(Some("Nobody answered in time.".to_owned())),
+        Fact::Withdrawn { because } => Some(Some(format!(
+            "Nobody needs to answer any more. {}",
+            because.explain()
+        ))),
         Fact::ApprovalRefused { by, because, .. } => Some(Some(format!(
             "The answer of {by} did not count. {}",
             because.explain()

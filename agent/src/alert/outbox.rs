@@ -5,15 +5,18 @@
 use crate::{
     alert::{
         address::{Secrets, Way},
+        alertmanager,
         cards::Standing,
-        channel::{self, Channel},
+        channel::{self, Channel, Route},
         digest::Digest,
-        lane::{Form, Lane, Next, Pace, Uptime},
+        discord,
+        lane::{Bundle, Form, Lane, Next, Pace, Uptime},
         notice::Notice,
-        payload,
+        pagerduty, payload,
         post::{Failure, Post},
         slack,
         slack_app::{Desk, Errand},
+        teams,
     },
     metrics::{AlertResult, Metrics},
     slack::apis::Apis,
@@ -104,7 +107,8 @@ impl State {
         self.routes
             .get(policy)
             .into_iter()
-            .flat_map(|alerting| &alerting.channels)
+            .flat_map(|alerting| &alerting.routes)
+            .map(|route| &route.channel)
     }
 }
 
@@ -119,10 +123,22 @@ impl fmt::Debug for Outbox {
 /// How fast each kind of channel may go. Slack allows one message a second, with short bursts.
 fn pace(channel: &Channel) -> Pace {
     let burst = match channel {
-        Channel::SlackWebhook { .. } | Channel::SlackApp { .. } => 2,
-        Channel::Webhook { .. } => 3,
+        Channel::SlackWebhook { .. }
+        | Channel::SlackApp { .. }
+        | Channel::Teams { .. }
+        | Channel::Discord { .. } => 2,
+        Channel::Webhook { .. } | Channel::Alertmanager { .. } => 3,
+        Channel::PagerDuty { .. } => 10,
     };
-    Pace::with_burst(NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN))
+    let pace = Pace::with_burst(NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN));
+    match channel {
+        Channel::PagerDuty { .. } => Pace {
+            bundle: Bundle::Each,
+            period: Duration::from_millis(500),
+            ..pace
+        },
+        _ => pace,
+    }
 }
 
 /// A message to a channel, and what became of the card if it was about one.
@@ -165,8 +181,8 @@ impl Outbox {
         // Two policies may name one channel: then the slower pace counts.
         let mut named: BTreeMap<&Channel, Duration> = BTreeMap::new();
         for alerting in routes.values() {
-            for channel in &alerting.channels {
-                let interval = named.entry(channel).or_default();
+            for route in &alerting.routes {
+                let interval = named.entry(&route.channel).or_default();
                 *interval = alerting.min_interval.max(*interval);
             }
         }
@@ -176,8 +192,10 @@ impl Outbox {
             pace.period = pace.period.max(interval);
             let lane = lanes.entry(channel.clone()).or_insert_with(|| {
                 let mut lane = Lane::new(pace, self.clock);
-                if let Channel::SlackApp { channel, .. } = channel {
-                    lane = lane.with_cards(channel.clone());
+                match channel {
+                    Channel::SlackApp { channel, .. } => lane = lane.with_cards(channel.clone()),
+                    Channel::Alertmanager { .. } => lane = lane.with_beats(alertmanager::EVERY),
+                    _ => {}
                 }
                 if let Err(e) = self.secrets.way(channel) {
                     lane.give_up(problem(channel, &e));
@@ -196,13 +214,18 @@ impl Outbox {
         let Some(alerting) = routes.get(&incident.spec.policy) else {
             return;
         };
-        let mut notice = None;
+        if alerting.routes.is_empty() {
+            return;
+        }
+        let notice = Arc::new(Notice::at(incident, (self.now)()));
+        let (namespace, failure) = (&notice.workload.namespace, notice.diagnosis.failure);
         let mut pending = false;
-        for channel in &alerting.channels {
+        for Route { channel, only } in &alerting.routes {
+            if !only.admits(namespace, notice.severity, failure) {
+                continue;
+            }
             if let Some(lane) = lanes.get_mut(channel) {
-                let notice =
-                    notice.get_or_insert_with(|| Arc::new(Notice::at(incident, (self.now)())));
-                pending |= lane.offer(notice);
+                pending |= lane.offer(&notice);
             }
         }
         if pending {
@@ -299,8 +322,16 @@ impl Outbox {
         let (form, now) = (lane.form, (self.now)());
         match way {
             Way::Post(target) => {
-                let (body, about) = write(channel, form, next, now);
-                lane.start(about);
+                let body = write(lane, channel, next, now);
+                let sent = self.post.send(target, body, now);
+                sent.map(|sent| sent.map(|()| None)).boxed()
+            }
+            Way::Keyed(target, key) => {
+                let Next::Single(notice) = next else {
+                    return future::ready(Ok(None)).boxed();
+                };
+                let body = pagerduty::event(&notice, &key, now);
+                lane.start(vec![notice]);
                 let sent = self.post.send(target, body, now);
                 sent.map(|sent| sent.map(|()| None)).boxed()
             }
@@ -363,22 +394,46 @@ impl Outbox {
     }
 }
 
-/// The message to a channel without cards, and what it is about.
-fn write(channel: &Channel, form: Form, next: Next, now: Timestamp) -> (Vec<u8>, Vec<Arc<Notice>>) {
-    let slack = !matches!(channel, Channel::Webhook { .. });
+/// The message to a channel without cards; what it is about is under way then.
+fn write(lane: &mut Lane, channel: &Channel, next: Next, now: Timestamp) -> Vec<u8> {
+    let form = lane.form;
     match next {
-        Next::Single(notice) if slack => (slack::incident(&notice, form, now), vec![notice]),
-        Next::Single(notice) => (payload::incident(&notice, form, now), vec![notice]),
+        Next::Single(notice) => {
+            lane.start(vec![Arc::clone(&notice)]);
+            match channel {
+                Channel::Teams { .. } => teams::incident(&notice, form, now),
+                Channel::Discord { .. } => discord::incident(&notice, form, now),
+                Channel::Alertmanager { .. } => alertmanager::alerts(&[notice], now),
+                Channel::Webhook { .. } => payload::incident(&notice, form, now),
+                Channel::SlackWebhook { .. }
+                | Channel::SlackApp { .. }
+                | Channel::PagerDuty { .. } => slack::incident(&notice, form, now),
+            }
+        }
+        Next::Digest(mut notices) if matches!(channel, Channel::Alertmanager { .. }) => {
+            notices.truncate(alertmanager::AT_ONCE);
+            let body = alertmanager::alerts(&notices, now);
+            lane.start(notices);
+            body
+        }
         Next::Digest(notices) => {
             let digest = Digest::of(notices);
-            let body = if slack {
-                slack::digest(&digest, form)
-            } else {
-                payload::digest(&digest)
-            };
-            (body, digest.named)
+            lane.start(digest.named.clone());
+            match channel {
+                Channel::Teams { .. } => teams::digest(&digest, form),
+                Channel::Discord { .. } => discord::digest(&digest, form),
+                Channel::Webhook { .. } => payload::digest(&digest),
+                Channel::SlackWebhook { .. }
+                | Channel::SlackApp { .. }
+                | Channel::PagerDuty { .. }
+                | Channel::Alertmanager { .. } => slack::digest(&digest, form),
+            }
         }
-        Next::Idle | Next::At(_) | Next::Refresh(_) => (Vec::new(), Vec::new()),
+        Next::Again(notices) => {
+            lane.start_again(&notices);
+            alertmanager::alerts(&notices, now)
+        }
+        Next::Idle | Next::At(_) | Next::Refresh(_) => Vec::new(),
     }
 }
 
@@ -401,7 +456,7 @@ fn errand(lane: &mut Lane, next: Next) -> Option<Errand> {
             lane.start_refresh();
             Some(Errand::Refresh(refresh))
         }
-        Next::Idle | Next::At(_) => None,
+        Next::Idle | Next::At(_) | Next::Again(_) => None,
     }
 }
 

@@ -108,7 +108,7 @@ fn outbox(channels: Vec<Channel>) -> Outbox {
     );
     outbox.pace = |_| hurried();
     let alerting = Alerting {
-        channels,
+        routes: channels.into_iter().map(Into::into).collect(),
         min_interval: Duration::ZERO,
     };
     outbox.set_alerting(&"podmender/shop".into(), alerting);
@@ -198,7 +198,11 @@ async fn a_webhook_with_a_secret_gets_signed_messages_and_none_without_it() {
     let mut outbox = outbox(Vec::new());
     outbox.secrets = Secrets::new(dir);
     let alerting = Alerting {
-        channels: vec![channel("KEY"), channel("NONE"), channel("ABSENT")],
+        routes: vec![
+            channel("KEY").into(),
+            channel("NONE").into(),
+            channel("ABSENT").into(),
+        ],
         min_interval: Duration::ZERO,
     };
     outbox.set_alerting(&"podmender/shop".into(), alerting);
@@ -344,4 +348,111 @@ async fn channels_that_are_gone_are_forgotten() {
     assert_eq!(outbox.pending(), 0);
     outbox.offer(&sample::incident("api"));
     assert_eq!(outbox.pending(), 0);
+}
+
+/// Bodies as JSON.
+fn events(receiver: &Receiver) -> Vec<serde_json::Value> {
+    let bodies = receiver.bodies();
+    let read = |body: &String| serde_json::from_str(body).expect("JSON");
+    bodies.iter().map(read).collect()
+}
+
+/// Offers it, waits until it was told, and notes that on it, as the agent does.
+async fn tell(outbox: &Outbox, receiver: &Receiver, incident: &mut Incident) {
+    outbox.offer(incident);
+    let news = until(outbox, &[receiver], |news| told(news) == 1).await;
+    for news in news {
+        if let News::Told(told) = news {
+            incident.status.told = Some(podmender_policy::incident::Told {
+                phase: told[0].phase,
+                at: sample::now(),
+            });
+        }
+    }
+    outbox.offer(incident);
+}
+
+#[tokio::test]
+async fn pagerduty_is_told_of_each_step_under_one_key() {
+    let receiver = Receiver::new(&[], Duration::ZERO).await;
+    let dir = std::env::temp_dir().join(format!("podmender-pager-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).expect("folder");
+    std::fs::write(dir.join("KEY"), "0123456789abcdef\n").expect("key");
+    let mut outbox = outbox(Vec::new());
+    outbox.secrets = Secrets::new(dir);
+    outbox.pace = |channel| Pace {
+        bundle: pace(channel).bundle,
+        ..hurried()
+    };
+    let pager = Channel::PagerDuty {
+        key: Source::Named("KEY".into()),
+        url: Some(receiver.url()),
+    };
+    let only = podmender_policy::rules::Only {
+        min_severity: podmender_policy::severity::Severity::Critical,
+        ..Default::default()
+    };
+    let alerting = Alerting {
+        routes: vec![Route {
+            channel: pager,
+            only,
+        }],
+        min_interval: Duration::ZERO,
+    };
+    outbox.set_alerting(&"podmender/shop".into(), alerting);
+    let mut api = sample::incident("api");
+    outbox.offer(&api);
+    assert_eq!(
+        outbox.pending(),
+        0,
+        "nobody is woken for what Podmender deals with"
+    );
+    let asked = podmender_policy::audit::Fact::Asked {
+        expires_at: sample::now(),
+    };
+    api.status.timeline = vec![podmender_policy::audit::AuditRecord {
+        seq: 1,
+        at: sample::now(),
+        incident: Some(api.id.clone()),
+        fact: asked,
+        prev: "".into(),
+        hash: "".into(),
+    }];
+    for phase in [Phase::AwaitingApproval, Phase::Remediating, Phase::Resolved] {
+        api.status.phase = phase;
+        tell(&outbox, &receiver, &mut api).await;
+    }
+    let events = events(&receiver);
+    let field = |name: &str| -> Vec<&str> {
+        let values = events.iter().filter_map(|e| e[name].as_str());
+        values.collect()
+    };
+    assert_eq!(field("event_action"), ["trigger", "acknowledge", "resolve"]);
+    assert_eq!(field("dedup_key"), ["podmender/shop/api-1"; 3]);
+    assert_eq!(field("routing_key"), ["0123456789abcdef"; 3]);
+    assert_eq!(events[0]["payload"]["severity"], "critical");
+    assert!(!format!("{outbox:?}").contains("0123456789"));
+}
+
+#[tokio::test]
+async fn alertmanager_hears_of_all_at_its_own_path() {
+    let receiver = Receiver::new(&[DOWN], Duration::ZERO).await;
+    let outbox = outbox(vec![Channel::Alertmanager {
+        url: receiver.url(),
+    }]);
+    offer_many(&outbox, 150);
+    until(&outbox, &[&receiver], |news| told(news) == 150).await;
+    let messages = events(&receiver);
+    assert!(messages.len() <= 3, "{} messages", messages.len());
+    let alerts: usize = messages
+        .iter()
+        .map(|m| m.as_array().expect("list").len())
+        .sum();
+    assert_eq!(alerts, 150);
+    let heads = receiver.heads.lock().expect("lock").clone();
+    assert!(
+        heads[0].starts_with("post /s3cret/api/v2/alerts "),
+        "{}",
+        heads[0]
+    );
 }

@@ -9,6 +9,7 @@ use podmender_policy::{
     diagnose::FailureKind,
     incident::{Attempt, IncidentId, Phase},
     observation::{EventSeen, LogCause, Replicas},
+    severity::Severity,
     summary::Summary,
     workload::WorkloadKind,
 };
@@ -36,6 +37,9 @@ struct Workload<'a> {
 #[serde(rename_all = "camelCase")]
 struct Brief<'a> {
     incident: &'a IncidentId,
+    /// The same in every channel.
+    dedup_key: String,
+    severity: Severity,
     policy: &'a Name,
     namespace: &'a Name,
     workload: Workload<'a>,
@@ -181,6 +185,8 @@ fn brief(notice: &Notice) -> Brief<'_> {
     let d = &notice.diagnosis;
     Brief {
         incident: &notice.id,
+        dedup_key: notice.dedup_key(),
+        severity: notice.severity,
         policy: &notice.policy,
         namespace: &notice.workload.namespace,
         workload: Workload {

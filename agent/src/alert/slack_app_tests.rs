@@ -120,7 +120,7 @@ fn outbox(base: &reqwest::Url, dir: &std::path::Path, channels: Vec<Channel>) ->
     );
     outbox.pace = |_| hurried();
     let alerting = Alerting {
-        channels,
+        routes: channels.into_iter().map(Into::into).collect(),
         min_interval: Duration::ZERO,
     };
     outbox.set_alerting(&"podmender/shop".into(), alerting);
@@ -463,7 +463,7 @@ async fn fault_51_a_slow_slack_holds_up_no_other_channel() {
         url: Source::Literal(Text::new(&format!("{}hook", quick.base))),
     };
     let alerting = Alerting {
-        channels: vec![ops(), hook],
+        routes: vec![ops().into(), hook.into()],
         min_interval: Duration::ZERO,
     };
     rig.outbox.set_alerting(&"podmender/shop".into(), alerting);

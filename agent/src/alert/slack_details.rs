@@ -1,13 +1,11 @@
 //! The modal behind the button Details: the incident's timeline, evidence and commands, within Slack's limits of a view.
 
-use crate::{
-    alert::{
-        notice::Notice,
-        slack::{self, SECTION},
-        slack_card::preformatted,
-        story,
-    },
-    cli::show,
+use crate::alert::{
+    fact,
+    notice::Notice,
+    slack::{self, SECTION},
+    slack_card::preformatted,
+    story,
 };
 use jiff::Timestamp;
 use podmender_policy::incident::Incident;
@@ -27,7 +25,7 @@ pub fn details_view(incident: &Incident, now: Timestamp) -> Value {
         .map(|(label, text)| format!("{label}: {text}"));
     let timeline = incident.status.timeline.iter().map(|record| {
         let at = story::clock(record.at, now);
-        format!("{at}  {}", show::fact(&record.fact))
+        format!("{at}  {}", fact::words(&record.fact))
     });
     let attempts = incident.status.attempts.iter().map(story::attempt);
     for (heading, lines, most) in [

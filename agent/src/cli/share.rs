@@ -40,6 +40,11 @@ impl Sharer {
         for (n, person) in people(incident).into_iter().enumerate() {
             names.push((person, format!("<person-{}>", n + 1)));
         }
+        for post in &incident.status.posts {
+            for name in [post.channel.to_string(), post.conversation.to_string()] {
+                names.push((name, "<channel>".to_owned()));
+            }
+        }
         names.retain(|(name, _)| !name.is_empty());
         // Of two names that begin alike, the longer one is meant.
         names.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));

@@ -2,6 +2,7 @@
 
 use crate::{
     alert::{
+        fact,
         notice::Notice,
         story::{self, Story},
     },
@@ -16,7 +17,7 @@ use crate::{
     },
 };
 use jiff::Timestamp;
-use podmender_policy::{audit::Fact, incident::Incident};
+use podmender_policy::incident::Incident;
 use serde_json::json;
 use std::io::{self, Write};
 
@@ -168,62 +169,18 @@ fn section(to: &mut dyn Write, colour: Colour, heading: &str, lines: &[String]) 
 fn timeline(incident: &Incident, now: Timestamp) -> Vec<String> {
     let records = incident.status.timeline.iter();
     records
-        .map(|r| format!("{}  {}", story::clock(r.at, now), fact(&r.fact)))
+        .map(|r| format!("{}  {}", story::clock(r.at, now), fact::words(&r.fact)))
         .collect()
-}
-
-/// A fact of the audit in words.
-pub(crate) fn fact(fact: &Fact) -> String {
-    match fact {
-        Fact::Detected { failure } => format!("seen: {failure:?}"),
-        Fact::Rediagnosed { failure } => format!("it is rather {failure:?}"),
-        Fact::Held { reason } => format!("nothing is done: {}", reason.explain()),
-        Fact::WouldHave { effect } => format!("would have done: {}", story::effect(effect)),
-        Fact::Asked { expires_at } => format!(
-            "a person is asked, until {}",
-            expires_at.strftime("%H:%M:%S UTC")
-        ),
-        Fact::Answered {
-            answer,
-            by,
-            approval,
-            ..
-        } => format!("{answer:?} by {by} ({approval})"),
-        Fact::Snoozed { until, by, .. } => {
-            format!("snoozed by {by} until {}", until.strftime("%H:%M:%S UTC"))
-        }
-        Fact::Expired => "nobody answered in time".to_owned(),
-        Fact::Withdrawn { because } => format!("the question is withdrawn: {}", because.explain()),
-        Fact::ApprovalRefused {
-            by,
-            approval,
-            because,
-            ..
-        } => {
-            format!(
-                "the answer of {by} ({approval}) does not count: {}",
-                because.explain()
-            )
-        }
-        Fact::Intended { action, effect } => {
-            format!("decided: {} ({action})", story::effect(effect))
-        }
-        Fact::Ended { action, outcome } => format!("the call ended: {outcome:?} ({action})"),
-        Fact::Verified { action, verdict } => format!("did it help? {verdict:?} ({action})"),
-        Fact::Reopened => "failing again".to_owned(),
-        Fact::Escalated { reason } => format!("left to a person: {}", reason.explain()),
-        Fact::Resolved { reason } => format!("well again: {}", reason.explain()),
-        Fact::Paused { policy, by, .. } => format!("{by} paused policy {policy}"),
-        Fact::Resumed { policy, by, .. } => format!("{by} ended the pause of policy {policy}"),
-        Fact::Foreign(stored) => format!("written by another version: {stored}"),
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::alert::sample;
-    use podmender_policy::{audit::AuditRecord, verify::Verdict};
+    use podmender_policy::{
+        audit::{AuditRecord, Fact},
+        verify::Verdict,
+    };
 
     #[test]
     fn a_page_reads_from_the_failure_to_what_to_do() {

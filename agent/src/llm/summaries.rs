@@ -401,8 +401,7 @@ fn is_due(incident: &Incident, policy: &Policy, now: Timestamp) -> bool {
     let status = &incident.status;
     let age = now.duration_since(incident.spec.first_seen);
     let age = Duration::try_from(age).unwrap_or_default();
-    let told =
-        status.told.is_some() || policy.alerting.channels.is_empty() || age >= WAIT_FOR_ALERT;
+    let told = status.told.is_some() || policy.alerting.routes.is_empty() || age >= WAIT_FOR_ALERT;
     let read = !status.evidence.lines.is_empty()
         || !evidence::says_something(status.diagnosis.failure)
         || age >= WAIT_FOR_LOG;

@@ -226,7 +226,7 @@ fn the_alert_comes_first_and_what_is_over_is_not_explained() {
     let mut fresh = sample::incident("api");
     fresh.spec.first_seen = now;
     assert!(due(&fresh, &policy), "nobody is to be told");
-    policy.alerting.channels = vec![channel];
+    policy.alerting.routes = vec![channel.into()];
     assert!(!due(&fresh, &policy), "the alert is not out");
     assert!(due(&told("api"), &policy));
     fresh.spec.first_seen = sample::time("2026-11-21T03:03:00Z");

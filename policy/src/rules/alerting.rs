@@ -1,17 +1,61 @@
 //! Whom to tell, and where: addresses are passwords, so they are named (`${NAME}`) rather than written down.
 
 use super::problem::{Problems, quoted};
-use super::spec::{AlertingSpec, ChannelKind, ChannelSpec};
-use crate::bounds::{Name, Text};
-use std::{fmt, time::Duration};
+use super::spec::{AlertingSpec, ChannelKind, ChannelSpec, MatchSpec};
+use crate::{
+    bounds::{Name, Text},
+    diagnose::FailureKind,
+    severity::Severity,
+};
+use std::{collections::BTreeSet, fmt, time::Duration};
 
 /// Alerts of a policy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alerting {
     /// Where they go; empty: nowhere but the incident and its Events.
-    pub channels: Vec<Channel>,
+    pub routes: Vec<Route>,
     /// The least time between two messages to one channel.
     pub min_interval: Duration,
+}
+
+/// A channel, and what goes there.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Route {
+    /// Where.
+    pub channel: Channel,
+    /// What.
+    pub only: Only,
+}
+
+impl From<Channel> for Route {
+    /// Everything goes there.
+    fn from(channel: Channel) -> Self {
+        Self {
+            channel,
+            only: Only::default(),
+        }
+    }
+}
+
+/// What goes to a channel: an incident that fits each of these. Empty: everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Only {
+    /// Its namespace is one of these.
+    pub namespaces: BTreeSet<Name>,
+    /// It is or was at least that bad.
+    pub min_severity: Severity,
+    /// What fails is one of these.
+    pub failures: BTreeSet<FailureKind>,
+}
+
+impl Only {
+    /// Whether an incident goes there.
+    #[must_use]
+    pub fn admits(&self, namespace: &Name, severity: Severity, failure: FailureKind) -> bool {
+        (self.namespaces.is_empty() || self.namespaces.contains(namespace))
+            && severity >= self.min_severity
+            && (self.failures.is_empty() || self.failures.contains(&failure))
+    }
 }
 
 /// A value of a policy that may be a secret.
@@ -55,6 +99,28 @@ pub enum Channel {
         /// The secret by which messages are signed; `None`: they are not.
         signing: Option<Source>,
     },
+    /// A workflow of Microsoft Teams that takes an Adaptive Card.
+    Teams {
+        /// Its address.
+        url: Source,
+    },
+    /// A Discord webhook.
+    Discord {
+        /// Its address.
+        url: Source,
+    },
+    /// The Events API v2 of PagerDuty.
+    PagerDuty {
+        /// The integration key.
+        key: Source,
+        /// Where events go; `None`: to PagerDuty's usual address.
+        url: Option<Source>,
+    },
+    /// An Alertmanager (API v2).
+    Alertmanager {
+        /// Its address, without the API's path.
+        url: Source,
+    },
 }
 
 impl Source {
@@ -94,23 +160,50 @@ pub(super) fn parse(
             "remove some",
         );
     }
-    let mut channels: Vec<Channel> = Vec::new();
+    let mut routes: Vec<Route> = Vec::new();
     for (index, channel) in spec.channels.iter().enumerate().take(16) {
-        channels.extend(parse_channel(
-            channel,
-            &format!("{path}.channels[{index}]"),
-            problems,
-            warnings,
-        ));
+        let path = format!("{path}.channels[{index}]");
+        let only = parse_match(channel.only.as_ref(), &path, problems);
+        let channel = parse_channel(channel, &path, problems, warnings);
+        routes.extend(channel.map(|channel| Route { channel, only }));
     }
-    channels.sort();
-    channels.dedup();
+    routes.sort();
+    routes.dedup();
     if !spec.enabled {
-        channels.clear();
+        routes.clear();
     }
     Alerting {
-        channels,
+        routes,
         min_interval,
+    }
+}
+
+fn parse_match(spec: Option<&MatchSpec>, path: &str, problems: &mut Problems) -> Only {
+    let Some(spec) = spec else {
+        return Only::default();
+    };
+    let path = format!("{path}.match");
+    if spec.namespaces.len() > 64 {
+        problems.add(
+            format!("{path}.namespaces"),
+            "more than 64 namespaces",
+            "leave some out, or write another channel for them",
+        );
+    }
+    for name in &spec.namespaces {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if name.is_empty() || !name.as_str().chars().all(plain) {
+            problems.add(
+                format!("{path}.namespaces"),
+                format!("{} is not a namespace", quoted(name.as_str())),
+                "write its name; there are no wildcards",
+            );
+        }
+    }
+    Only {
+        namespaces: spec.namespaces.iter().take(64).cloned().collect(),
+        min_severity: spec.min_severity.unwrap_or_default(),
+        failures: spec.failures.iter().copied().collect(),
     }
 }
 
@@ -120,10 +213,18 @@ fn parse_channel(
     problems: &mut Problems,
     warnings: &mut Problems,
 ) -> Option<Channel> {
-    if spec.kind == ChannelKind::Slack && spec.signing_secret.is_some() {
+    if spec.kind != ChannelKind::Webhook && spec.signing_secret.is_some() {
         problems.add(
             format!("{path}.signingSecret"),
             "only a webhook's messages are signed here",
+            "remove it",
+        );
+        return None;
+    }
+    if spec.kind != ChannelKind::PagerDuty && spec.routing_key.is_some() {
+        problems.add(
+            format!("{path}.routingKey"),
+            "only PagerDuty has a routing key",
             "remove it",
         );
         return None;
@@ -136,20 +237,32 @@ fn parse_channel(
         &spec.url,
     ) {
         (ChannelKind::Slack, Some(webhook), None, None, None) => {
-            let url = address(
-                webhook,
-                &format!("{path}.webhook"),
-                &["https://", "http://"],
-                problems,
-            )?;
-            if matches!(url, Source::Literal(_)) {
-                warnings.add(
-                    format!("{path}.webhook"),
-                    "the address of a Slack webhook is a password, and stands here for everybody who may read policies",
-                    "put it into the Secret that the chart mounts, and write ${SLACK_WEBHOOK_URL}",
-                );
-            }
+            let url = hook(webhook, path, problems, warnings)?;
             Some(Channel::SlackWebhook { url })
+        }
+        (ChannelKind::Teams, Some(webhook), None, None, None) => {
+            let url = hook(webhook, path, problems, warnings)?;
+            Some(Channel::Teams { url })
+        }
+        (ChannelKind::Discord, Some(webhook), None, None, None) => {
+            let url = hook(webhook, path, problems, warnings)?;
+            Some(Channel::Discord { url })
+        }
+        (ChannelKind::PagerDuty, None, None, None, url) => {
+            let Some(key) = &spec.routing_key else {
+                problems.add(path, "no key", "write routingKey: ${NAME}");
+                return None;
+            };
+            let key = secret(key, &format!("{path}.routingKey"), problems);
+            let url = match url {
+                Some(url) => Some(any_address(url, &format!("{path}.url"), problems)?),
+                None => None,
+            };
+            Some(Channel::PagerDuty { key: key?, url })
+        }
+        (ChannelKind::Alertmanager, None, None, None, Some(url)) => {
+            let url = any_address(url, &format!("{path}.url"), problems)?;
+            Some(Channel::Alertmanager { url })
         }
         (ChannelKind::Slack, None, Some(channel), Some(token), None) => {
             let token = secret(token, &format!("{path}.token"), problems);
@@ -167,12 +280,7 @@ fn parse_channel(
             })
         }
         (ChannelKind::Webhook, None, None, None, Some(url)) => {
-            let url = address(
-                url,
-                &format!("{path}.url"),
-                &["https://", "http://"],
-                problems,
-            )?;
+            let url = any_address(url, &format!("{path}.url"), problems)?;
             let signing = match &spec.signing_secret {
                 None => None,
                 Some(raw) => Some(secret(raw, &format!("{path}.signingSecret"), problems)?),
@@ -195,7 +303,45 @@ fn parse_channel(
             );
             None
         }
+        (ChannelKind::Teams | ChannelKind::Discord, ..) => {
+            problems.add(
+                path,
+                "not a channel of that kind",
+                "write webhook, and nothing else",
+            );
+            None
+        }
+        (ChannelKind::PagerDuty, ..) => {
+            problems.add(
+                path,
+                "not a PagerDuty service",
+                "write routingKey, and url if it is not in the United States, and nothing else",
+            );
+            None
+        }
+        (ChannelKind::Alertmanager, ..) => {
+            problems.add(path, "not an Alertmanager", "write url, and nothing else");
+            None
+        }
     }
+}
+
+/// The address of an incoming webhook: whoever has it can post.
+fn hook(raw: &str, path: &str, problems: &mut Problems, warnings: &mut Problems) -> Option<Source> {
+    let path = format!("{path}.webhook");
+    let url = any_address(raw, &path, problems)?;
+    if matches!(url, Source::Literal(_)) {
+        warnings.add(
+            path,
+            "the address of such a webhook is a password, and stands here for everybody who may read policies",
+            "put it into the Secret that the chart mounts, and write ${SLACK_WEBHOOK_URL} or another name",
+        );
+    }
+    Some(url)
+}
+
+fn any_address(raw: &str, path: &str, problems: &mut Problems) -> Option<Source> {
+    address(raw, path, &["https://", "http://"], problems)
 }
 
 /// An address: `${NAME}`, or one that can be called. The message never repeats it.

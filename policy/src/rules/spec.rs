@@ -4,7 +4,7 @@
 //! checks of `parse` as far as a schema can, so that the API server refuses at once what the agent would refuse later.
 
 use super::{schemas, selector::LabelSelector};
-use crate::remedy::RemedyName;
+use crate::{bounds::Name, diagnose::FailureKind, remedy::RemedyName, severity::Severity};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -304,14 +304,17 @@ impl Default for AlertingSpec {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("x-kubernetes-validations" = [
-    {"rule": "self.type != 'webhook' || (has(self.url) && !has(self.webhook) && !has(self.channel) && !has(self.token))", "message": "a webhook channel takes url and signingSecret, and nothing else"},
-    {"rule": "self.type != 'slack' || (!has(self.url) && !has(self.signingSecret) && (has(self.webhook) != (has(self.channel) && has(self.token))))", "message": "a slack channel takes either webhook, or channel and token"}
+    {"rule": "self.type != 'webhook' || (has(self.url) && !has(self.webhook) && !has(self.channel) && !has(self.token) && !has(self.routingKey))", "message": "a webhook channel takes url and signingSecret, and nothing else"},
+    {"rule": "self.type != 'slack' || (!has(self.url) && !has(self.signingSecret) && !has(self.routingKey) && (has(self.webhook) != (has(self.channel) && has(self.token))))", "message": "a slack channel takes either webhook, or channel and token"},
+    {"rule": "!(self.type in ['teams', 'discord']) || (has(self.webhook) && !has(self.url) && !has(self.signingSecret) && !has(self.channel) && !has(self.token) && !has(self.routingKey))", "message": "a teams or discord channel takes webhook, and nothing else"},
+    {"rule": "self.type != 'pagerduty' || (has(self.routingKey) && !has(self.webhook) && !has(self.signingSecret) && !has(self.channel) && !has(self.token))", "message": "a pagerduty channel takes routingKey and url, and nothing else"},
+    {"rule": "self.type != 'alertmanager' || (has(self.url) && !has(self.webhook) && !has(self.signingSecret) && !has(self.channel) && !has(self.token) && !has(self.routingKey))", "message": "an alertmanager channel takes url, and nothing else"}
 ]))]
 pub struct ChannelSpec {
-    /// slack or webhook.
+    /// slack, webhook, teams, discord, pagerduty or alertmanager.
     #[serde(rename = "type")]
     pub kind: ChannelKind,
-    /// slack: an incoming webhook's address.
+    /// slack, discord: an incoming webhook's address; teams: that of a workflow ("When a Teams webhook request is received").
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048))]
     pub webhook: Option<String>,
@@ -323,7 +326,8 @@ pub struct ChannelSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub token: Option<String>,
-    /// webhook: the address that gets the alert as JSON.
+    /// webhook: the address that gets the alert as JSON. alertmanager: its address, without `/api/v2/alerts`. pagerduty: where
+    /// events go, if not to the United States.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048))]
     pub url: Option<String>,
@@ -332,6 +336,30 @@ pub struct ChannelSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub signing_secret: Option<String>,
+    /// pagerduty: the integration key (Events API v2), as `${NAME}`: a literal one is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub routing_key: Option<String>,
+    /// Which incidents go there. Absent: all of the policy.
+    #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
+    pub only: Option<MatchSpec>,
+}
+
+/// Which incidents go to a channel. What is absent or empty leaves nothing out; the rest must all fit.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct MatchSpec {
+    /// The workload's namespace is one of these.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub namespaces: Vec<Name>,
+    /// It is or was at least that bad: info, warning (Podmender deals with it) or critical (a person is needed).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_severity: Option<Severity>,
+    /// What fails is one of these, spelt as Kubernetes spells the reason.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    pub failures: Vec<FailureKind>,
 }
 
 /// Kinds of channel.
@@ -341,6 +369,11 @@ pub struct ChannelSpec {
 pub enum ChannelKind {
     Slack,
     Webhook,
+    Teams,
+    Discord,
+    #[serde(rename = "pagerduty")]
+    PagerDuty,
+    Alertmanager,
 }
 
 /// Explanations by an LLM with an OpenAI-like API. Never an input to a decision.

@@ -123,7 +123,7 @@ impl Policy {
             },
             log_analysis: false,
             alerting: Alerting {
-                channels: Vec::new(),
+                routes: Vec::new(),
                 min_interval: zero,
             },
             summary: None,
@@ -219,11 +219,11 @@ impl Approvers {
 impl Alerting {
     /// Everybody is told.
     fn with(self, other: Self) -> Self {
-        let mut channels: Vec<_> = self.channels.into_iter().chain(other.channels).collect();
-        channels.sort();
-        channels.dedup();
+        let mut routes: Vec<_> = self.routes.into_iter().chain(other.routes).collect();
+        routes.sort();
+        routes.dedup();
         Self {
-            channels,
+            routes,
             min_interval: self.min_interval.max(other.min_interval),
         }
     }

@@ -73,7 +73,7 @@ fn the_published_manifest_works_and_says_what_the_defaults_are() {
     assert_eq!(short.restart.max_restarts, 3);
     assert_eq!(short.restart.min_occurrences, 2);
     assert_eq!(short.limits.storm_calm, Duration::from_secs(600));
-    assert_eq!(full.policy.alerting.channels.len(), 3);
+    assert_eq!(full.policy.alerting.routes.len(), 3);
 }
 
 #[test]
@@ -305,6 +305,66 @@ fn channels_are_one_of_three_and_hold_no_token() {
     )
     .unwrap();
     assert_eq!(warned.warnings.len(), 1);
+}
+
+#[test]
+fn each_other_channel_takes_what_it_needs_and_nothing_else() {
+    let channel = |c: &str| paths(&format!("alerting: {{channels: [{c}]}}"));
+    for good in [
+        "{type: teams, webhook: '${T}'}",
+        "{type: discord, webhook: '${D}'}",
+        "{type: pagerduty, routingKey: '${P}'}",
+        "{type: pagerduty, routingKey: '${P}', url: 'https://events.eu.pagerduty.com/v2/enqueue'}",
+        "{type: alertmanager, url: 'http://alertmanager.monitoring:9093'}",
+    ] {
+        assert!(
+            parse(&format!("alerting: {{channels: [{good}]}}")).is_ok(),
+            "{good}"
+        );
+    }
+    for bad in [
+        "{type: teams, url: 'https://h/x'}",
+        "{type: discord, webhook: '${D}', channel: x}",
+        "{type: pagerduty}",
+        "{type: pagerduty, routingKey: '${P}', webhook: '${W}'}",
+        "{type: alertmanager, webhook: '${A}'}",
+    ] {
+        assert_eq!(channel(bad), ["spec.alerting.channels[0]"], "{bad}");
+    }
+    assert_eq!(
+        channel("{type: pagerduty, routingKey: 0123456789}"),
+        ["spec.alerting.channels[0].routingKey"]
+    );
+    assert_eq!(
+        channel("{type: discord, webhook: '${D}', routingKey: '${P}'}"),
+        ["spec.alerting.channels[0].routingKey"]
+    );
+}
+
+#[test]
+fn a_channel_gets_what_its_match_admits() {
+    use crate::{diagnose::FailureKind, severity::Severity};
+    let policy = parse(
+        "alerting: {channels: [{type: teams, webhook: '${T}', match: {namespaces: [shop], minSeverity: warning, failures: [OOMKilled]}}]}",
+    )
+    .unwrap()
+    .policy;
+    let only = &policy.alerting.routes[0].only;
+    let admits = |ns: &str, severity, failure| only.admits(&ns.into(), severity, failure);
+    assert!(admits("shop", Severity::Critical, FailureKind::OOMKilled));
+    assert!(!admits("bank", Severity::Critical, FailureKind::OOMKilled));
+    assert!(!admits("shop", Severity::Info, FailureKind::OOMKilled));
+    assert!(!admits(
+        "shop",
+        Severity::Critical,
+        FailureKind::FailedMount
+    ));
+    let anything = super::Only::default();
+    assert!(anything.admits(&"x".into(), Severity::Info, FailureKind::Error));
+    assert_eq!(
+        paths("alerting: {channels: [{type: teams, webhook: '${T}', match: {namespaces: ['*']}}]}"),
+        ["spec.alerting.channels[0].match.namespaces"]
+    );
 }
 
 /// Every problem of one policy, so that a slip in one place does not hide another.

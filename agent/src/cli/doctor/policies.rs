@@ -8,10 +8,11 @@ use crate::{
     alert::{
         Secrets,
         address::Way,
+        alertmanager,
         channel::{self, Channel},
-        payload,
+        discord, pagerduty, payload,
         post::{Failure, Post},
-        slack,
+        slack, teams,
     },
     api::AgentPolicy,
     args::DoctorArgs,
@@ -109,10 +110,10 @@ pub(super) async fn check(
                 let by_app = |c: &Channel| matches!(c, Channel::SlackApp { .. });
                 let approvers = parsed.policy.approvers;
                 let nobody = approvers.slack_users.is_empty() && approvers.slack_groups.is_empty();
-                if nobody && alerting.channels.iter().any(by_app) {
+                if nobody && alerting.routes.iter().any(|r| by_app(&r.channel)) {
                     unanswered.push(format!("{home}/{name}"));
                 }
-                channels.extend(alerting.channels);
+                channels.extend(alerting.routes.into_iter().map(|r| r.channel));
             }
         }
     }
@@ -163,8 +164,9 @@ async fn check_channel(
     args: &DoctorArgs,
 ) -> Finding {
     let shown = channel::shown(channel);
-    let target = match secrets.way(channel) {
-        Ok(Way::Post(target)) => target,
+    let (target, key) = match secrets.way(channel) {
+        Ok(Way::Post(target)) => (target, None),
+        Ok(Way::Keyed(target, key)) => (target, Some(key)),
         Ok(Way::App { .. }) => {
             return Finding::Good(format!("alerts to {shown}: the token is there"));
         }
@@ -180,13 +182,16 @@ async fn check_channel(
             "alerts to {shown}: the address is well-formed (--send-test sends a message)"
         ));
     }
+    let (own, now) = (&args.scope.own.namespace, crate::cli::now());
     let body = match channel {
-        Channel::Webhook { .. } => payload::test(&args.scope.own.namespace),
-        Channel::SlackWebhook { .. } | Channel::SlackApp { .. } => {
-            slack::test(&args.scope.own.namespace)
-        }
+        Channel::Webhook { .. } => payload::test(own),
+        Channel::SlackWebhook { .. } | Channel::SlackApp { .. } => slack::test(own),
+        Channel::Teams { .. } => teams::test(own),
+        Channel::Discord { .. } => discord::test(own),
+        Channel::PagerDuty { .. } => pagerduty::test(own, &key.unwrap_or_default()),
+        Channel::Alertmanager { .. } => alertmanager::test(own, now),
     };
-    match post.send(target, body, crate::cli::now()).await {
+    match post.send(target, body, now).await {
         Ok(()) => Finding::Good(format!("alerts to {shown}: a test message has arrived")),
         Err(failure) => {
             let (says, fix) = match failure {
@@ -196,7 +201,7 @@ async fn check_channel(
                 ),
                 Failure::Refused { says, .. } | Failure::Unfit(says) => (
                     says,
-                    "make a new webhook, and put its address into the Secret",
+                    "make a new webhook or key, and put it into the Secret",
                 ),
                 Failure::Unreachable(says) => (
                     says,
