@@ -21,6 +21,8 @@ const MAX_ANSWER: usize = 256 * 1024;
 pub struct Caller {
     http: Client,
     timeout: Duration,
+    /// Whose name its resolver watches over.
+    place: String,
 }
 
 impl Caller {
@@ -42,7 +44,17 @@ impl Caller {
             builder = builder.tls_certs_only([]);
         }
         let http = builder.build().map_err(failed)?;
-        Ok(Self { http, timeout })
+        Ok(Self {
+            http,
+            timeout,
+            place: place(endpoint),
+        })
+    }
+
+    /// Whether it may call this endpoint: the address behind a `${NAME}` may have become another one.
+    #[must_use]
+    pub fn is_for(&self, endpoint: &Endpoint) -> bool {
+        self.place == place(endpoint)
     }
 
     /// Asks, and once more if that may help: an endpoint that does not understand the full form is asked in the plain one,
@@ -112,6 +124,11 @@ impl Caller {
         }
         Ok(text)
     }
+}
+
+/// Scheme, host and port.
+fn place(endpoint: &Endpoint) -> String {
+    endpoint.url.origin().ascii_serialization()
 }
 
 /// What a status means. The body of an error is not read: it may repeat the key.

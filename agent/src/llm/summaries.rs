@@ -284,7 +284,7 @@ impl Summaries {
         caller: Option<Caller>,
     ) -> Ended {
         let ready = Endpoint::of(&key.rules, &self.secrets).and_then(|endpoint| {
-            let caller = match caller {
+            let caller = match caller.filter(|c| c.is_for(&endpoint)) {
                 Some(caller) => caller,
                 None => Caller::new(&endpoint, self.timeout)?,
             };

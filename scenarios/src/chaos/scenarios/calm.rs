@@ -91,7 +91,7 @@ fn quiet_until_rolled_out(case: &Case<'_>, deployment: &str) -> Result<()> {
 }
 
 /// None of these may leave the node: the first is AWS's own documented example, the others are made up.
-const SECRETS: [&str; 4] = [
+pub(super) const SECRETS: [&str; 4] = [
     "AKIAIOSFODNN7EXAMPLE",
     "correct-horse-battery-7",
     "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJwb2RtZW5kZXIifQ.c2lnbmF0dXJlLW9mLW5vdGhpbmc",

@@ -9,6 +9,7 @@ mod people;
 mod probes;
 mod slack;
 mod starts;
+mod summary;
 
 use anyhow::Result;
 
@@ -94,6 +95,7 @@ pub fn all() -> Vec<Scenario> {
         probes::ALL,
         owners::ALL,
         starts::ALL,
+        summary::ALL,
     ]
     .concat()
 }
