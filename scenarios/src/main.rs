@@ -81,7 +81,7 @@ struct Build {
 
 #[derive(Args)]
 struct Bench {
-    /// Only this part: plan, image, detect, mend, footprint, storm, storm-refused, storm-slow, slack, scale (may be repeated)
+    /// Only this part: plan, redact, image, detect, mend, footprint, storm, storm-refused, storm-slow, slack, scale (may be repeated)
     #[arg(long, value_name = "PART")]
     only: Vec<String>,
     /// Where to write the page

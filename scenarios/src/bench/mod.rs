@@ -41,16 +41,24 @@ const ON_A_CLUSTER: [(&str, Measure); 8] = [
     ("scale", footprint::scale),
     ("mend", mend::measure),
 ];
-const ALONE: [&str; 2] = ["plan", "image"];
+/// What needs no cluster.
+type MeasureAlone = fn(&mut Part) -> Result<()>;
+const ALONE: [(&str, MeasureAlone); 2] = [("plan", pure::plan), ("redact", pure::redact)];
+/// Measured with every part on a cluster, which needs the image anyway.
+const IMAGE: &str = "image";
 
 /// Measures; an error only if a part could not be measured, never because of a number.
 pub fn run(options: &Options) -> Result<()> {
     let is_wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|o| o == name);
-    let known = |name: &str| ALONE.contains(&name) || ON_A_CLUSTER.iter().any(|(n, _)| *n == name);
+    let known = |name: &str| {
+        ALONE.iter().any(|(n, _)| *n == name)
+            || name == IMAGE
+            || ON_A_CLUSTER.iter().any(|(n, _)| *n == name)
+    };
     for name in &options.only {
         ensure!(
             known(name),
-            "there is no part {name}: plan, image, detect, mend, footprint, storm, storm-refused, storm-slow, slack, scale"
+            "there is no part {name}: plan, redact, image, detect, mend, footprint, storm, storm-refused, storm-slow, slack, scale"
         );
     }
     let mut report = Report::open(&options.page)?;
@@ -64,18 +72,18 @@ pub fn run(options: &Options) -> Result<()> {
         report.put(part);
         report.write()
     };
-    if is_wanted("plan") {
-        let mut part = Part::new("plan");
-        let result = pure::measure(&mut part);
+    for (name, measure) in ALONE.iter().filter(|(n, _)| is_wanted(n)) {
+        let mut part = Part::new(name);
+        let result = measure(&mut part);
         settle(part, result, &mut report)?;
     }
-    if ON_A_CLUSTER.iter().any(|(n, _)| is_wanted(n)) || is_wanted("image") {
+    if ON_A_CLUSTER.iter().any(|(n, _)| is_wanted(n)) || is_wanted(IMAGE) {
         let Some(tools) = tools::find_or_say() else {
             ui::result(report.table());
             return Ok(());
         };
         let rig = Rig::set(tools, options.pods)?;
-        let mut part = Part::new("image");
+        let mut part = Part::new(IMAGE);
         let result = pure::image(&rig, &mut part);
         settle(part, result, &mut report)?;
         for (name, measure) in ON_A_CLUSTER.iter().filter(|(n, _)| is_wanted(n)) {

@@ -110,7 +110,7 @@ pub(super) struct Report {
     parts: Vec<Part>,
 }
 
-const ORDER: [&str; 10] = [
+const ORDER: [&str; 11] = [
     "detect",
     "mend",
     "footprint",
@@ -120,6 +120,7 @@ const ORDER: [&str; 10] = [
     "storm-slow",
     "slack",
     "plan",
+    "redact",
     "image",
 ];
 
@@ -229,6 +230,7 @@ fn title(part: &str) -> &str {
         "storm-slow" => "The same with a slow receiver",
         "slack" => "The loop through Slack",
         "plan" => "plan()",
+        "redact" => "Redaction",
         "image" => "Image",
         other => other,
     }
