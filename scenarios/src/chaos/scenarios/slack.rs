@@ -256,7 +256,15 @@ fn healed(case: &Case<'_>) -> Result<()> {
     case.stands("web", "Resolved", "RecoveredByItself", 60)?;
     case.slack()?
         .click_late("ada", &card.channel, &card.ts, APPROVE)?;
-    case.told_in_private("ada", "Nothing", 10)?;
+    // Pressed in the moment in which it became well, the answer is recorded first and refused then.
+    wait::until("the press is answered", 10, || {
+        let is_refused = !case.incident("web")?.facts_of("approvalRefused").is_empty();
+        ensure!(
+            is_refused || case.told_in_private("ada", "Nothing", 0).is_ok(),
+            "neither told nor recorded"
+        );
+        Ok(())
+    })?;
     let after = case.card("web", "Well again", 10)?;
     ensure!(!after.has(APPROVE), "the card can still be approved");
     case.untouched(10)?;
@@ -431,7 +439,7 @@ fn chatops(case: &Case<'_>) -> Result<()> {
     slack.say("ada", &case.namespace, None, "/podmender status")?;
     case.told_in_private("ada", "paused from chat", 3)?;
     say("ben", "@podmender resume")?;
-    case.told_in_private("ben", "resume", 3)?;
+    case.told_in_private("ben", "no longer paused", 3)?;
     case.evicted(0, 0)?;
     let card = case.card("web", "Needs your answer", 10)?;
     case.click("ben", &card, APPROVE)?;
@@ -452,7 +460,13 @@ fn over_http(case: &Case<'_>) -> Result<()> {
         wait::until("the request is refused", 10, || {
             let world = case.slack()?.world();
             let last = world.deliveries.last().context("none was sent")?;
-            ensure!(last.answers == [status], "{fault}: {:?}", last.answers);
+            // Of what is too long not all is read: then the connection may end before the answer is seen.
+            let is_cut = fault == Fault::Oversize && last.answers == [0];
+            ensure!(
+                is_cut || last.answers == [status],
+                "{fault}: {:?}",
+                last.answers
+            );
             Ok(())
         })?;
         case.slack()?.behave();
