@@ -32,3 +32,35 @@ impl Guess {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        alert::{lane::Form, notice::Notice, sample, slack_card},
+        llm,
+    };
+
+    #[test]
+    fn fault_60_a_guess_is_marked_and_changes_the_card_once() {
+        let mut incident = sample::incident("api");
+        let before = Notice::of(&incident);
+        incident.status.summary = Some(llm::sample::summary());
+        let after = Notice::of(&incident);
+        let card = slack_card::card(&after, Form::Full, sample::now());
+        let blocks = serde_json::to_string(&card.blocks).expect("JSON");
+        for said in [
+            "checked by nobody",
+            "The database refuses connections.",
+            "[4] ERROR dial tcp",
+            "a-model, with medium confidence",
+        ] {
+            assert!(blocks.contains(said), "{said}: {blocks}");
+        }
+        // Nothing of it stands where Slack reads mark-up.
+        assert!(!blocks.contains("\"mrkdwn\""), "{blocks}");
+        assert_ne!(slack_card::face(&before), slack_card::face(&after));
+        // A guess about another failure is old, and not shown.
+        incident.status.diagnosis.failure = podmender_policy::diagnose::FailureKind::OOMKilled;
+        assert_eq!(Notice::of(&incident).summary, None);
+    }
+}

@@ -196,6 +196,7 @@ mod tests {
             prev: "".into(),
             hash: "".into(),
         }];
+        incident.status.summary = Some(crate::llm::sample::summary());
         let mut out = Vec::new();
         page(&mut out, &incident, sample::now(), Colour::NONE).expect("written");
         let out = String::from_utf8_lossy(&out);
@@ -205,6 +206,7 @@ mod tests {
             "\nWhy        The database at db:5432",
             "\nPolicy     podmender/shop\n",
             "\nWhat the cluster says\n  back-off",
+            "\nA language model's guess, checked by nobody\n  Perhaps: The database refuses connections.\n",
             "\nWhat was tried\n  restart by evicting pod",
             "\nTimeline\n  03:01:05 UTC  seen: CrashLoopBackOff\n",
             "\nWhat you can do\n  kubectl -n shop describe pod",
