@@ -31,6 +31,7 @@ pub mod metrics;
 mod objects;
 pub mod observe;
 pub mod policies;
+pub mod proof;
 pub mod publish;
 pub mod queue;
 pub mod reconcile;

@@ -4,6 +4,7 @@ use crate::{
     api,
     context::Context,
     objects::Key,
+    proof,
     record::{self, LEDGER},
     store::Stored,
 };
@@ -76,6 +77,7 @@ pub async fn load(granted: &BTreeSet<Name>, ctx: &Context) -> Result<Vec<LoadErr
     // Answers that were given in time while the agent was away are known before the first look, which may end a question.
     ctx.store.lock().approvals = approvals.into_iter().collect();
     adopt(ledger, version, lost, incidents, ctx);
+    proof::look_at_start(ctx).await;
     Ok(problems)
 }
 
@@ -272,6 +274,7 @@ fn adopt(mut ledger: Ledger, version: String, lost: bool, incidents: Vec<Found>,
     state.head = tip(&ledger.head, &records);
     state.ledger_dirty = lost || state.head != ledger.head;
     ledger.prune(now);
+    state.proof_since = ledger.proof_since;
     state.ledger = ledger;
     state.ledger_version = version;
     for stored in state.incidents.values().filter(|s| s.incident.is_open()) {

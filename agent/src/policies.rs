@@ -4,7 +4,7 @@ use crate::{
     api::{AgentPolicy, AgentPolicyStatus},
     context::Context,
     objects::{Change, Key, objects},
-    record,
+    proof, record,
     watch::{WatchTrouble, Watches},
 };
 use futures::StreamExt;
@@ -225,6 +225,11 @@ fn status_of(key: &Key, known: &Known, ctx: &Context) -> AgentPolicyStatus {
         if let Some(trouble) = &watch.trouble {
             degraded.push(explain(&watch.namespace, watch.resource.plural(), trouble));
         }
+    }
+    if known.policy.as_deref().is_some_and(proof::wants_proof)
+        && let Some(why) = &ctx.store.lock().unproven
+    {
+        degraded.push(format!("minApprovals cannot be met: {why}."));
     }
     degraded.extend(
         ctx.alerts

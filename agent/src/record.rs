@@ -132,6 +132,7 @@ fn current_ledger(now: Timestamp, ctx: &Context) -> Ledger {
         ledger.keep(chain.append(*at, None, fact.clone()));
     }
     ledger.head = chain.head;
+    ledger.proof_since = state.proof_since;
     ledger.prune(now);
     ledger
 }

@@ -10,7 +10,7 @@ use crate::{
     llm::{Explained, Summaries},
     load,
     metrics::Metrics,
-    policies, publish,
+    policies, proof, publish,
     queue::{Queue, Turn},
     reconcile::reconcile,
     record, request,
@@ -120,6 +120,11 @@ pub async fn run(config: kube::Config, args: RunArgs) -> anyhow::Result<u8> {
         // Those that were there at the start are read with the rest of the agent's memory.
         remembered.remembered().await;
         approvals::run(watch_client, namespaces, answered).await
+    });
+    let (remembered, proven) = (Arc::clone(&health), Arc::clone(&ctx));
+    spawn(&mut tasks, "proof", async move {
+        remembered.remembered().await;
+        proof::run(proven).await
     });
     spawn(&mut tasks, "logs", evidence::run(logs_rx, Arc::clone(&ctx)));
     spawn(

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use podmender_policy::{
-    approval::Approval,
+    approval::{Approval, Proof},
     audit::{AuditRecord, Chain, Fact, Head},
     bounds::{Name, Text},
     incident::{Incident, IncidentId, Phase, Post, Told},
@@ -44,6 +44,10 @@ pub struct State {
     pub ledger_dirty: bool,
     /// What belongs to no incident and is not in the stored ledger yet; it counts in `ledger` already.
     pub unwritten: Vec<(Timestamp, Fact)>,
+    /// Since when it has been proven who answers (see `proof.rs`); goes into the ledger with its next write.
+    pub proof_since: Option<Timestamp>,
+    /// Why it is not, as far as that is known.
+    pub unproven: Option<String>,
     /// The newest audit record that is written.
     pub head: Head,
     /// Unused approvals, by their namespace and name.
@@ -219,11 +223,22 @@ impl State {
             .range((namespace.clone(), Name::default())..)
             .take_while(|((of, _), _)| of == namespace)
             .filter(|(_, approval)| incident.is_unused(approval))
-            .map(|(_, approval)| approval.clone())
+            .map(|(_, approval)| Approval {
+                proof: self.proof_of(approval),
+                ..approval.clone()
+            })
             .collect();
         unused.sort_by(|a, b| a.at.cmp(&b.at).then_with(|| a.id.cmp(&b.id)));
         unused.truncate(MAX_ANSWERS);
         unused
+    }
+
+    /// An answer counts as proven if the admission policy was in force when it was given, and has been since.
+    fn proof_of(&self, approval: &Approval) -> Proof {
+        match self.proof_since {
+            Some(since) if since <= approval.at => Proof::Proven,
+            _ => Proof::Noted,
+        }
     }
 
     /// What the log of a container said; `None`: not read yet.
@@ -330,7 +345,7 @@ impl State {
 mod tests {
     use super::*;
     use crate::alert::sample;
-    use podmender_policy::approval::{Answer, Entrance, Proof};
+    use podmender_policy::approval::{Answer, Entrance};
 
     #[test]
     fn an_answer_in_another_namespace_is_none() {

@@ -71,6 +71,9 @@ pub struct Ledger {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256))]
     pub pauses: Vec<Pause>,
+    /// Since when every look found the admission policy in force that proves who answers. Absent: the last one did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof_since: Option<Timestamp>,
     /// The audit records that belong to no incident, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]

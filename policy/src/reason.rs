@@ -63,6 +63,7 @@ pub enum Reason {
     ChangedSince,
     AlreadyDecided,
     SamePerson,
+    NotProven,
     NotAnApprover,
 }
 
@@ -138,6 +139,9 @@ impl Reason {
             Self::AlreadyDecided => "It had been decided already.",
             Self::SamePerson => {
                 "Another person is needed: this one had answered already, or cannot be told from one who had."
+            }
+            Self::NotProven => {
+                "More than one person must approve, and nothing proves who this was: the admission policy podmender-approvals was not in force when it was given."
             }
             Self::NotAnApprover => "The person is not among the approvers of the policy.",
         }

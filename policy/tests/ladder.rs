@@ -6,6 +6,7 @@ mod support;
 use jiff::SignedDuration;
 use podmender_policy::{
     approval::{Answer, Approval, Entrance, Proof},
+    audit::Fact,
     decide::{DecisionKind, Reason},
     incident::Phase,
     observation::{Consent, Disruption, Freshness, RolloutState, Surroundings},
@@ -611,7 +612,7 @@ fn two_different_people_must_approve_where_the_policy_wants_two() {
 }
 
 #[test]
-fn who_is_only_noted_is_one_person() {
+fn who_is_only_noted_is_nobody_where_two_must_approve() {
     let mut policy = autonomous();
     policy.min_approvals.insert(RemedyName::Restart, 2);
     let mut shop = Shop::new().crash_loop();
@@ -623,8 +624,23 @@ fn who_is_only_noted_is_one_person() {
         };
         shop.approvals.push(noted);
     }
-    shop.pass(&policy);
+    let plan = shop.pass(&policy);
     assert!(shop.acts.is_empty());
+    let refused = |f: &&Fact| {
+        matches!(
+            f,
+            Fact::ApprovalRefused {
+                because: Reason::NotProven,
+                ..
+            }
+        )
+    };
+    assert_eq!(plan.facts.iter().filter(refused).count(), 2);
+    for who in ["cleo", "dan"] {
+        shop.approvals.push(by(&shop, who, who, Answer::Approve));
+        shop.pass(&policy);
+    }
+    assert_eq!(shop.acts.len(), 1, "the question was still open to others");
 }
 
 #[test]
@@ -731,12 +747,12 @@ fn a_question_about_what_has_changed_is_withdrawn_and_asked_anew() {
     shop.pass(&policy);
     assert_eq!(shop.acts.len(), 1);
     let timeline = &shop.incident.as_ref().expect("open").status.timeline;
-    assert!(timeline.iter().any(|r| matches!(
-        r.fact,
-        podmender_policy::audit::Fact::Withdrawn {
-            because: Reason::ChangedSince
-        }
-    )));
+    let because = Reason::ChangedSince;
+    assert!(
+        timeline
+            .iter()
+            .any(|r| r.fact == Fact::Withdrawn { because })
+    );
 }
 
 #[test]

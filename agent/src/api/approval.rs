@@ -1,8 +1,8 @@
 //! `Approval`: a person's decision on what an incident asks.
 //!
-//! Who may create one is a matter of RBAC on `approvals.podmender.io`, and who did is proven by the API server's audit
-//! log: the API server tells a controller neither. `spec.by` is therefore a note, never a proof, and `plan` never
-//! decides from it. What binds an approval is what it names: incident, remedy, UID and generation, and the API
+//! Who may create one is a matter of RBAC on `approvals.podmender.io`, and the API server tells a controller not who did.
+//! `spec.by` is therefore a note, unless the admission policy in `rbac/approvals-admission-policy.yaml` is in force, which
+//! holds it to the API server's user (`proof.rs` finds out); only where two people must approve does that matter. What binds an approval is what it names: incident, remedy, UID and generation, and the API
 //! server's own `metadata.creationTimestamp`, which nobody can choose. It cannot be edited once it is made, and its
 //! status says once and for all what became of it.
 
@@ -178,7 +178,7 @@ impl Approval {
             by: spec.by.clone().unwrap_or_default(),
             at: self.metadata.creation_timestamp.as_ref()?.0,
             entrance: spec.via.clone().unwrap_or_default(),
-            // Who wrote it is known only where an admission policy says so: until the agent can tell, nobody is proven.
+            // The object itself cannot tell: see `proof.rs`.
             proof: Proof::Noted,
             snooze_for: spec
                 .snooze_for

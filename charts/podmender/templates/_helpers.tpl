@@ -243,7 +243,7 @@ annotations:
   verbs: [get, list, watch]
 - apiGroups: [podmender.io]
   resources: [approvals]
-  verbs: [get, list, watch, create]
+  verbs: [get, list, watch, create, attest]
 - apiGroups: [podmender.io]
   resources: [incidents]
   verbs: [get, list, watch, create, patch, delete]

@@ -5,7 +5,7 @@
 
 use super::{Plan, pass::Pass};
 use crate::{
-    approval::{Answer, Approval, ApprovalRequest, Entrance, Vote},
+    approval::{Answer, Approval, ApprovalRequest, Entrance, Proof, Vote},
     audit::Fact,
     decide::{Consented, Decision, DecisionKind, Reason},
     diagnose::Diagnosis,
@@ -247,6 +247,11 @@ impl Pass<'_> {
             Some(Reason::ApprovalExpired)
         } else if answer.answer == Answer::Approve && self.has_changed() {
             Some(Reason::ChangedSince)
+        } else if answer.answer == Answer::Approve
+            && request.needed > 1
+            && answer.proof == Proof::Noted
+        {
+            Some(Reason::NotProven)
         } else {
             None
         }
