@@ -2,7 +2,7 @@
 //!
 //! The admission policy of `rbac/approvals-admission-policy.yaml` is an object of the whole cluster, which the agent has no right to read; and
 //! that it exists would not say that it is in force. So the agent tries what it forbids. It does so only where a policy wants more
-//! than one person (`minApprovals`), because only there it matters who somebody was. See docs/adr/0003-who-answered.md.
+//! than one person (`minApprovals`), because only there it matters who somebody was. See docs/adr/0004-who-answered.md.
 
 use crate::{
     api::{Approval, ApprovalBody},
