@@ -58,6 +58,10 @@ where
         });
         all.push(changes.boxed());
     }
+    if all.is_empty() {
+        // An agent that was granted no namespace yet follows nothing: that is no watch that was lost, which would end the process.
+        all.push(stream::pending().boxed());
+    }
     all
 }
 
@@ -112,6 +116,14 @@ mod tests {
         approval::{Answer, ApprovalRequest},
         incident::IncidentId,
     };
+
+    #[tokio::test]
+    async fn without_a_namespace_nothing_is_followed_and_nothing_ends() {
+        let config = kube::Config::new("http://127.0.0.1:9".parse().expect("an address"));
+        let client = kube::Client::try_from(config).expect("a client");
+        let mut stream = objects::<Approval>(&client, &BTreeSet::new(), &BTreeSet::new());
+        assert!(futures::FutureExt::now_or_never(stream.next()).is_none());
+    }
 
     fn object(name: &str) -> DeserializeGuard<Approval> {
         let asked: ApprovalRequest = serde_json::from_value(serde_json::json!({
