@@ -236,6 +236,16 @@ impl Case<'_> {
         })
     }
 
+    /// Waits until the incident itself says that people have been told of that phase: from then on a new agent knows it.
+    pub fn noted_as_told(&self, workload: &str, phase: &str, seconds: u64) -> Result<()> {
+        wait::until("the note of the alert", seconds, || {
+            let incident = self.incident(workload)?;
+            let told = incident.told_phase();
+            ensure!(told == phase, "people were told of {told:?}");
+            Ok(())
+        })
+    }
+
     /// Waits until people know that it is theirs: told so at once, or in the first message (then not told again).
     pub fn handed_over(&self, seconds: u64) -> Result<Alert> {
         wait::until("the alert", seconds, || {

@@ -34,6 +34,11 @@ impl Incident {
         self.text("/status/message")
     }
 
+    /// The phase of which people were told last; empty if of none.
+    pub fn told_phase(&self) -> &str {
+        self.text("/status/told/phase")
+    }
+
     /// What fails.
     pub fn failure(&self) -> &str {
         self.text("/status/diagnosis/failure")

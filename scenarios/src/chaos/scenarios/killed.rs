@@ -131,6 +131,8 @@ fn while_verifying(case: &Case<'_>) -> Result<()> {
 fn in_cooldown(case: &Case<'_>) -> Result<()> {
     the_second_act_waits(case, || case.agent.replace())?;
     case.stands("web", "Escalated", "VerifyFailed", 60)?;
+    // Killed before that is noted, it rightly tells it after its restart, and at worst once more.
+    case.noted_as_told("web", "Escalated", 20)?;
     case.agent.kill()?;
     case.agent.ready(60)?;
     case.silence(20)
