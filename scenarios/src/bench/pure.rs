@@ -42,7 +42,7 @@ pub(super) fn redact(part: &mut Part) -> Result<()> {
         ("ordinary_4_kib", "ordinary log lines, 4 KiB", Some(REDACT)),
         ("every_line_leaks", "a secret in every line", None),
     ] {
-        let name = format!("redact_{name}");
+        let name = format!("redact/{name}");
         // Bytes in a nanosecond are GB in a second.
         let speed = results.bytes(&name)? / results.mean(&name)? * 1000.0;
         part.fact(
