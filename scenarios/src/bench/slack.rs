@@ -70,7 +70,7 @@ fn questions(rig: &Rig, part: &mut Part, slack: &Slack) -> Result<()> {
     rig.tool("kwokload.py", &["pods", &pods, "--per", "2"])?;
     policy(
         rig,
-        json!({"maxConcurrent": 100, "maxActions": 500, "stormPodsPercent": 100, "stormWorkloads": 1000}),
+        json!({"maxConcurrent": 50, "maxActions": 100, "stormPodsPercent": 100, "stormWorkloads": 1000}),
     )?;
     rig.forget(NAMESPACE)?;
     let agent = rig.agent_with("slack", NAMESPACE, 3600, &extras(rig, slack)?)?;
