@@ -6,12 +6,14 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 
-use super::http;
+use super::{http, wait};
 use crate::cluster::state::HOST_ADDRESS;
 
 /// What happens to an eviction that arrives.
@@ -91,7 +93,7 @@ impl Gate {
                 "sideEffects": "None",
                 "timeoutSeconds": 30,
                 "failurePolicy": "Fail",
-                "clientConfig": {"url": self.url, "caBundle": base64(self.ca.as_bytes())},
+                "clientConfig": {"url": self.url, "caBundle": STANDARD.encode(&self.ca)},
                 "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
                 "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods/eviction"]}],
             }],
@@ -116,6 +118,15 @@ impl Gate {
     pub fn set(&self, answer: Answer) {
         self.lock().answer = answer;
         self.inner.1.notify_all();
+    }
+
+    /// Refuses what is held, and waits until each of them has been told.
+    pub fn refuse_held(&self) -> Result<()> {
+        self.set(Answer::Deny);
+        wait::until("the held eviction is refused", 10, || {
+            ensure!(self.answered() == self.arrived(), "it is still held");
+            Ok(())
+        })
     }
 
     fn decide(&self) -> Result<bool> {
@@ -148,43 +159,5 @@ impl Gate {
             http::answer(tls.get_mut(), &answer.to_string())?;
         }
         Ok(())
-    }
-}
-
-/// Standard base64, which the API wants for bytes.
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::new();
-    for chunk in bytes.chunks(3) {
-        let value =
-            chunk.iter().fold(0_u32, |v, b| (v << 8) | u32::from(*b)) << (8 * (3 - chunk.len()));
-        for position in 0..4 {
-            let index = (value >> (18 - 6 * position)) & 63;
-            let letter = ALPHABET.get(index as usize).copied().unwrap_or(b'=');
-            out.push(if position > chunk.len() {
-                '='
-            } else {
-                char::from(letter)
-            });
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::base64;
-
-    #[test]
-    fn base64_as_in_rfc_4648() {
-        for (plain, coded) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-        ] {
-            assert_eq!(base64(plain.as_bytes()), coded);
-        }
     }
 }

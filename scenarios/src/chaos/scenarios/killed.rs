@@ -91,11 +91,7 @@ fn before_the_effect(case: &Case<'_>) -> Result<()> {
         "the act came before the record of its intent"
     );
     case.agent.kill()?;
-    gate.set(Answer::Deny);
-    wait::until("the held eviction is refused", 10, || {
-        ensure!(gate.answered() == gate.arrived(), "it is still held");
-        Ok(())
-    })?;
+    gate.refuse_held()?;
     case.evicted(0, 0)?;
     gate.set(Answer::Allow);
     case.agent.ready(60)?;

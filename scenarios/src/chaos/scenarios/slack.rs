@@ -345,11 +345,7 @@ fn killed(case: &Case<'_>) -> Result<()> {
     })?;
     let sockets = slack.joined();
     case.agent.kill()?;
-    gate.set(Answer::Deny);
-    wait::until("the held eviction is refused", 10, || {
-        ensure!(gate.answered() == gate.arrived(), "it is still held");
-        Ok(())
-    })?;
+    gate.refuse_held()?;
     gate.set(Answer::Allow);
     back(sockets)?;
     // The press comes once more: it was counted already.
