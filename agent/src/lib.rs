@@ -12,6 +12,9 @@ pub mod fuzz_bodies;
 #[path = "../../fuzz/words.rs"]
 pub mod fuzz_words;
 
+#[cfg(test)]
+mod fuzz_corpus;
+
 pub mod access;
 pub mod alert;
 pub mod api;

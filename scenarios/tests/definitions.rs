@@ -201,7 +201,12 @@ fn ask(plural: &str, kind: &str, spec: &Value) -> Result<Result<(), String>> {
     let query = "dryRun=All&fieldValidation=Strict";
     let path = format!("/apis/{GROUP}/v1alpha1/namespaces/default/{plural}?{query}");
     let body = object(kind, "asked", spec).to_string();
-    let out = kubectl(&["create", "--raw", &path, "-f", "-"], &body)?;
+    verdict(&["create", "--raw", &path, "-f", "-"], &body)
+}
+
+/// Whether the API server takes what kubectl sends; `Err` is why not.
+fn verdict(args: &[&str], body: &str) -> Result<Result<(), String>> {
+    let out = kubectl(args, body)?;
     let said = String::from_utf8_lossy(&out.stderr).into_owned();
     Ok(if out.status.success() {
         Ok(())
@@ -413,13 +418,7 @@ fn answer_as(user: &str, more: &Value) -> Result<Result<(), String>> {
     }
     let body = object("Approval", "answered", &spec).to_string();
     let as_user = format!("--as={user}");
-    let out = kubectl(&["create", &as_user, "--dry-run=server", "-f", "-"], &body)?;
-    let said = String::from_utf8_lossy(&out.stderr).into_owned();
-    Ok(if out.status.success() {
-        Ok(())
-    } else {
-        Err(said)
-    })
+    verdict(&["create", &as_user, "--dry-run=server", "-f", "-"], &body)
 }
 
 /// An answer bears the name of who gives it, and only the agent says that one came by Slack.

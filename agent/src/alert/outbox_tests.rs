@@ -96,13 +96,11 @@ pub(super) fn hurried() -> Pace {
 }
 
 /// An outbox that hurries, so that nothing has to be waited for long.
-fn outbox(channels: Vec<Channel>) -> Outbox {
+pub(super) fn outbox_at(slack: reqwest::Url, secrets: Secrets, channels: Vec<Channel>) -> Outbox {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let secrets = Secrets::new("/nonexistent".into());
-    let nowhere = "http://127.0.0.1:1/api/".parse().expect("address");
     let mut outbox = Outbox::new(
         secrets.clone(),
-        Arc::new(Apis::new(nowhere, secrets)),
+        Arc::new(Apis::new(slack, secrets)),
         Arc::new(Metrics::new("0", "test")),
         Arc::new(sample::now),
     );
@@ -113,6 +111,12 @@ fn outbox(channels: Vec<Channel>) -> Outbox {
     };
     outbox.set_alerting(&"podmender/shop".into(), alerting);
     outbox
+}
+
+/// One for channels that are no Slack app's.
+fn outbox(channels: Vec<Channel>) -> Outbox {
+    let nowhere = "http://127.0.0.1:1/api/".parse().expect("address");
+    outbox_at(nowhere, Secrets::new("/nonexistent".into()), channels)
 }
 
 /// Runs until `done`, or fails with what arrived.

@@ -100,6 +100,18 @@ fn evidence() -> RedactedEvidence {
     }
 }
 
+/// An incident that waits for an answer, and does not say what exactly a yes would do.
+pub(crate) fn asking() -> Incident {
+    let mut incident = incident("api");
+    incident.status.phase = Phase::AwaitingApproval;
+    incident.status.approval = serde_json::from_value(serde_json::json!({
+        "remedy": "restart", "uid": "uid-w", "generation": 7, "because": "it is the last Ready replica",
+        "askedAt": "2026-11-21T03:02:00Z", "expiresAt": "2026-11-21T03:32:00Z",
+    }))
+    .expect("request");
+    incident
+}
+
 /// An eviction that was done.
 pub(crate) fn evicted(verdict: Verdict) -> Attempt {
     Attempt {

@@ -1,6 +1,6 @@
 //! A Slack app's channel against a Slack that behaves, and then does not, over real HTTP on loopback.
 
-use super::{tests::hurried, *};
+use super::{tests::outbox_at, *};
 use crate::alert::{channel::Source, sample};
 use axum::{
     Router,
@@ -111,20 +111,7 @@ fn ops() -> Channel {
 }
 
 fn outbox(base: &reqwest::Url, dir: &std::path::Path, channels: Vec<Channel>) -> Outbox {
-    let secrets = Secrets::new(dir.to_owned());
-    let mut outbox = Outbox::new(
-        secrets.clone(),
-        Arc::new(Apis::new(base.clone(), secrets)),
-        Arc::new(Metrics::new("0", "test")),
-        Arc::new(sample::now),
-    );
-    outbox.pace = |_| hurried();
-    let alerting = Alerting {
-        routes: channels.into_iter().map(Into::into).collect(),
-        min_interval: Duration::ZERO,
-    };
-    outbox.set_alerting(&"podmender/shop".into(), alerting);
-    outbox
+    outbox_at(base.clone(), Secrets::new(dir.to_owned()), channels)
 }
 
 impl Rig {
@@ -240,14 +227,12 @@ impl Rig {
 }
 
 fn asking() -> Incident {
-    let mut incident = sample::incident("api");
-    incident.status.phase = Phase::AwaitingApproval;
-    incident.status.approval = serde_json::from_value(json!({
-        "remedy": "restart", "uid": "uid-w", "generation": 7, "because": "it is the last Ready replica",
-        "askedAt": "2026-11-21T03:02:00Z", "expiresAt": "2026-11-21T03:32:00Z",
-        "effect": {"type": "evict", "pod": "api-7c9f8d6b5-x2x4z", "uid": "uid-p"},
-    }))
-    .expect("request");
+    let mut incident = sample::asking();
+    let asked = incident.status.approval.as_mut().expect("a question");
+    asked.effect = Some(podmender_policy::remedy::Effect::Evict {
+        pod: "api-7c9f8d6b5-x2x4z".into(),
+        uid: "uid-p".into(),
+    });
     incident
 }
 

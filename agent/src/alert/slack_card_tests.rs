@@ -12,17 +12,6 @@ use podmender_policy::{
 const HOSTILE: &str =
     "<!channel> <@U123> <http://x|OK> ``` *b* & http://evil.example/ :x: \u{202e}\u{200b}";
 
-fn asking() -> Incident {
-    let mut incident = sample::incident("api");
-    incident.status.phase = Phase::AwaitingApproval;
-    incident.status.approval = serde_json::from_value(json!({
-        "remedy": "restart", "uid": "uid-w", "generation": 7, "because": "it is the last Ready replica",
-        "askedAt": "2026-11-21T03:02:00Z", "expiresAt": "2026-11-21T03:32:00Z",
-    }))
-    .expect("request");
-    incident
-}
-
 fn record(incident: &Incident, fact: Fact) -> AuditRecord {
     AuditRecord {
         seq: 1,
@@ -96,7 +85,7 @@ fn read(blocks: &[Value]) -> String {
 
 #[test]
 fn a_question_says_what_why_what_changes_and_until_when() {
-    let card = drawn(&asking(), Some(&evict()));
+    let card = drawn(&sample::asking(), Some(&evict()));
     let text = read(&card.blocks);
     let mut from = 0;
     for part in [
@@ -134,7 +123,7 @@ fn a_rollout_restart_shows_the_one_line_that_it_adds() {
         generation: 7,
         stamp: sample::now(),
     };
-    let text = read(&drawn(&asking(), Some(&effect)).blocks);
+    let text = read(&drawn(&sample::asking(), Some(&effect)).blocks);
     assert!(
         text.contains("+ kubectl.kubernetes.io/restartedAt: "),
         "{text}"
@@ -143,7 +132,7 @@ fn a_rollout_restart_shows_the_one_line_that_it_adds() {
 
 #[test]
 fn after_an_answer_the_card_says_whose_and_takes_no_other() {
-    let mut incident = asking();
+    let mut incident = sample::asking();
     let expires_at = sample::now();
     let asked = record(&incident, Fact::Asked { expires_at });
     let answered = |answer| Fact::Answered {
@@ -183,7 +172,7 @@ fn after_an_answer_the_card_says_whose_and_takes_no_other() {
 
 #[test]
 fn a_snoozed_question_says_until_when_and_keeps_its_buttons() {
-    let mut incident = asking();
+    let mut incident = sample::asking();
     incident.status.snoozed_until = Some(sample::time("2026-11-21T04:04:30Z"));
     let card = card(&Notice::of(&incident), Form::Full, sample::now());
     assert!(read(&card.blocks).contains("Snoozed until: 04:04:30 UTC"));
@@ -192,7 +181,7 @@ fn a_snoozed_question_says_until_when_and_keeps_its_buttons() {
 }
 
 fn hostile() -> Incident {
-    let mut incident = asking();
+    let mut incident = sample::asking();
     let text = HOSTILE.repeat(8);
     let status = &mut incident.status;
     status.evidence.message = Message::new(&text);
@@ -288,7 +277,7 @@ fn fault_55_nothing_from_the_cluster_is_more_than_text_in_the_modal() {
 
 #[test]
 fn the_modal_tells_the_whole_timeline() {
-    let mut incident = asking();
+    let mut incident = sample::asking();
     let seen = Fact::Detected {
         failure: incident.spec.failure,
     };

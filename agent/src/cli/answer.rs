@@ -171,7 +171,8 @@ fn approval(
     }
 }
 
-/// Who the API server says that we are: a note for people, the API server's audit log is the proof.
+/// Who the API server says that we are. Where the admission policy of approvals is in force, another name is refused; elsewhere it is
+/// a note for people, and the API server's audit log is the proof.
 async fn who(cluster: &Cluster) -> Option<Text<256>> {
     let api: Api<SelfSubjectReview> = Api::all(cluster.client.clone());
     let review = api

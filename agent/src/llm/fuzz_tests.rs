@@ -1,19 +1,10 @@
 //! The bodies of fuzzing over their checked-in corpus, and over small changes of it.
 
-use crate::fuzz_words as words;
+use crate::{fuzz_corpus, fuzz_words as words};
 use proptest::prelude::*;
-use std::{fs, path::PathBuf};
 
 fn corpus(target: &str) -> Vec<Vec<u8>> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../fuzz/corpus")
-        .join(target);
-    let files = fs::read_dir(&folder).expect("the corpus");
-    let mut files: Vec<_> = files.map(|file| file.expect("a file").path()).collect();
-    files.sort();
-    assert!(files.len() > 12, "{}", folder.display());
-    let read = |file: &PathBuf| fs::read(file).expect("readable");
-    files.iter().map(read).collect()
+    fuzz_corpus::corpus(target, 12)
 }
 
 #[test]
