@@ -31,6 +31,7 @@ pub async fn run(
                 }
             },
             Change::Gone(key) => withdraw(&key, &ctx),
+            Change::Listed(_) => {}
         }
     }
 }

@@ -22,6 +22,8 @@ pub(crate) enum Change<K> {
     Seen(Key, Box<DeserializeGuard<K>>),
     /// It is gone.
     Gone(Key),
+    /// All there was in this namespace has been told by now, or nothing may be read there.
+    Listed(Name),
 }
 
 /// Follows our own objects of some namespaces: few, so they are kept whole. Errors are retried with back-off.
@@ -53,7 +55,7 @@ where
             Ok(event) => stream::iter(listing.take(event)),
             Err(error) => {
                 tracing::debug!(namespace = %listing.namespace, kind = %K::kind(&()), %error, "a watch of our own objects is tried again");
-                stream::iter(Vec::new())
+                stream::iter(listing.fail(&error))
             }
         });
         all.push(changes.boxed());
@@ -87,10 +89,24 @@ impl Listing {
             watcher::Event::Delete(object) => return self.gone([Name::new(&object.name_any())]),
             watcher::Event::InitDone => {
                 let missed: Vec<_> = self.known.difference(&self.listed).cloned().collect();
-                return self.gone(missed);
+                let mut changes = self.gone(missed);
+                changes.push(Change::Listed(self.namespace.clone()));
+                return changes;
             }
         }
         Vec::new()
+    }
+
+    /// What an error says: nothing, unless the namespace is closed to the agent. That is a matter of configuration, and nobody
+    /// waits for what was not granted (row 9).
+    fn fail<K>(&self, error: &watcher::Error) -> Vec<Change<K>> {
+        match error {
+            watcher::Error::InitialListFailed(kube::Error::Api(status)) if status.code == 403 => {
+                tracing::warn!(namespace = %self.namespace, error = status.message, "our own objects may not be read there");
+                vec![Change::Listed(self.namespace.clone())]
+            }
+            _ => Vec::new(),
+        }
     }
 
     fn gone<K>(&mut self, names: impl IntoIterator<Item = Name>) -> Vec<Change<K>> {
@@ -152,7 +168,7 @@ mod tests {
         let changes = events.into_iter().flat_map(|e| listing.take(e));
         let gone = changes.filter_map(|change| match change {
             Change::Gone((namespace, name)) => Some(format!("{namespace}/{name}")),
-            Change::Seen(..) => None,
+            Change::Seen(..) | Change::Listed(_) => None,
         });
         gone.collect()
     }

@@ -26,6 +26,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use tokio::sync::SetOnce;
 
 /// How often what a policy says about its namespaces (forbidden, stale) is looked at again.
 const REFRESH: Duration = Duration::from_secs(5);
@@ -43,12 +44,13 @@ struct Known {
     written: Option<AgentPolicyStatus>,
 }
 
-/// Follows the policies of the agent's own and of the granted namespaces.
+/// Follows the policies of the agent's own and of the granted namespaces, and says in `read` when all of them are in force.
 /// RBAC: `list, watch` on `agentpolicies`, `patch` on `agentpolicies/status`.
 pub async fn run(
     watch_client: kube::Client,
     ground: Ground,
     watches: Watches,
+    read: Arc<SetOnce<()>>,
     ctx: Arc<Context>,
 ) -> Option<Infallible> {
     let mut known: BTreeMap<Key, Known> = BTreeMap::new();
@@ -60,19 +62,33 @@ pub async fn run(
         .collect();
     let mut stream = objects::<AgentPolicy>(&watch_client, &namespaces, &BTreeSet::new());
     let mut refresh = tokio::time::interval(REFRESH);
+    let mut unread = namespaces;
     loop {
         tokio::select! {
             change = stream.next() => {
                 match change? {
                     Change::Seen(key, object) => {
-                        let next = read(&key, *object, &ground, known.remove(&key));
+                        let next = parse(&key, *object, &ground, known.remove(&key));
                         known.insert(key, next);
                     }
                     Change::Gone(key) => forget(&key, &mut known, &ctx),
+                    Change::Listed(namespace) => {
+                        unread.remove(&namespace);
+                    }
                 }
-                put_in_force(&known, &watches, &ctx);
+                let policies: Vec<Arc<Policy>> = known.values().filter_map(|k| k.policy.clone()).collect();
+                watches.set_namespaces(policies.iter().flat_map(|p| p.namespaces.iter().cloned()).collect());
+                // Where several policies meet, the strictest counts: before the last one was read, none does (fail closed).
+                if !unread.is_empty() {
+                    continue;
+                }
+                put_in_force(policies, &ctx);
+                let _ = read.set(());
             }
             _ = refresh.tick() => {}
+        }
+        if !read.initialized() {
+            continue;
         }
         for (key, policy) in &mut known {
             report(key, policy, &ctx).await;
@@ -89,7 +105,7 @@ fn forget(key: &Key, known: &mut BTreeMap<Key, Known>, ctx: &Context) {
 }
 
 /// Reads one policy. One that cannot be understood any more stays in force as it was, but paused.
-fn read(
+fn parse(
     key: &Key,
     object: DeserializeGuard<AgentPolicy>,
     ground: &Ground,
@@ -133,15 +149,8 @@ fn read(
     }
 }
 
-/// Makes the policies count: scope, alert channels, and a look at everything that they may change.
-fn put_in_force(known: &BTreeMap<Key, Known>, watches: &Watches, ctx: &Context) {
-    let policies: Vec<Arc<Policy>> = known.values().filter_map(|k| k.policy.clone()).collect();
-    watches.set_namespaces(
-        policies
-            .iter()
-            .flat_map(|p| p.namespaces.iter().cloned())
-            .collect(),
-    );
+/// Makes the policies count: alert channels, rules, and a look at everything that they may change.
+fn put_in_force(policies: Vec<Arc<Policy>>, ctx: &Context) {
     for policy in &policies {
         ctx.alerts
             .set_alerting(&policy.key(), policy.alerting.clone());
@@ -334,3 +343,7 @@ fn condition(
         last_transition_time: since,
     }
 }
+
+#[cfg(test)]
+#[path = "policies_tests.rs"]
+mod tests;

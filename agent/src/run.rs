@@ -38,6 +38,8 @@ use tokio_util::sync::CancellationToken;
 const DRAIN: Duration = Duration::from_secs(10);
 /// How often the ledger's lag behind the incidents is made up for.
 const FLUSH: Duration = Duration::from_secs(1);
+/// So long an answer from Slack, acknowledged already, waits at the start for the policies; then its person is told to try again.
+const POLICIES: Duration = Duration::from_secs(30);
 /// The first and the longest wait before the API server is asked again.
 const RETRY: (Duration, Duration) = (Duration::from_millis(800), Duration::from_secs(30));
 
@@ -112,7 +114,13 @@ pub async fn run(config: kube::Config, args: RunArgs) -> anyhow::Result<u8> {
     spawn(
         &mut tasks,
         "policies",
-        policies::run(watch_client.clone(), ground, watches, Arc::clone(&ctx)),
+        policies::run(
+            watch_client.clone(),
+            ground,
+            watches,
+            Arc::clone(&health.governed),
+            Arc::clone(&ctx),
+        ),
     );
     let (remembered, answered) = (Arc::clone(&health), Arc::clone(&ctx));
     let namespaces = granted.clone();
@@ -205,8 +213,9 @@ async fn answers(
     }
     let (intake, health) = (Intake::new(Arc::clone(ctx)), Arc::clone(health));
     spawn(tasks, "Slack's answers", async move {
-        // Without its memory the agent would call every button an old one.
+        // Without its memory the agent would call every button an old one, and without policies nobody may press any.
         health.remembered().await;
+        let _ = tokio::time::timeout(POLICIES, health.governed.wait()).await;
         intake.run(arrivals).await;
     });
     Ok(())
@@ -381,6 +390,8 @@ async fn end_at_signal(stop: CancellationToken) {
 #[derive(Default)]
 struct Health {
     started: SetOnce<()>,
+    /// The policies were read, and are in force.
+    governed: Arc<SetOnce<()>>,
     said: std::sync::Mutex<Option<String>>,
     ctx: std::sync::OnceLock<std::sync::Weak<Context>>,
 }
@@ -412,6 +423,9 @@ impl Health {
                 .unwrap_or_else(std::sync::PoisonError::into_inner)
                 .clone();
             missing.push(said.unwrap_or_else(|| "starting".to_owned()));
+        }
+        if !self.governed.initialized() {
+            missing.push("the policies are not read yet".to_owned());
         }
         if let Some(ctx) = self.ctx.get().and_then(std::sync::Weak::upgrade) {
             for watch in ctx.world.lock().degraded() {

@@ -21,7 +21,7 @@ pub mod private;
 pub mod record;
 pub mod response;
 #[cfg(test)]
-mod rig;
+pub(crate) mod rig;
 pub mod ruling;
 #[cfg(test)]
 mod sample;

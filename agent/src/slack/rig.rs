@@ -186,8 +186,8 @@ impl Slack {
 }
 
 /// An agent that knows one incident under one policy.
-pub(super) struct Rig {
-    pub(super) ctx: Arc<Context>,
+pub(crate) struct Rig {
+    pub(crate) ctx: Arc<Context>,
     pub(super) server: Server,
     pub(super) slack: Slack,
     /// Where Slack is.
@@ -197,7 +197,7 @@ pub(super) struct Rig {
     _tasks: JoinSet<()>,
 }
 
-pub(super) async fn rig(test: &str) -> Rig {
+pub(crate) async fn rig(test: &str) -> Rig {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let dir = std::env::temp_dir().join(format!("podmender-intake-{test}-{}", std::process::id()));
     std::fs::create_dir_all(&dir).expect("folder");
