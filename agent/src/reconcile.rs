@@ -94,7 +94,10 @@ fn follow_up(
             let _ = ctx.outlets.events.try_send(notice);
         }
     }
-    tell(plan, incident, seen, ctx);
+    // As it was written: what people read names those who answered.
+    let written = ctx.store.incident(workload).map(|stored| stored.incident);
+    let told = written.filter(|written| written.id == incident.id);
+    tell(plan, told.as_ref().unwrap_or(incident), seen, ctx);
     ctx.summaries.offer(incident, policy, seen);
 }
 

@@ -73,7 +73,8 @@ pub async fn run(config: kube::Config, args: RunArgs) -> anyhow::Result<u8> {
     let granted: BTreeSet<Name> = args.scope.namespaces.iter().map(|n| Name::new(n)).collect();
     let world = Worlds::new(World::new(clock.now()));
     let secrets = Secrets::new(args.secrets_dir.clone());
-    let slack = Arc::new(Apis::new(args.slack.api.url.clone(), secrets.clone()));
+    let slack = Apis::new(args.slack.api.url.clone(), secrets.clone());
+    let slack = Arc::new(slack.heard_by(args.slack.interactions));
     let now: Now = Arc::new(move || clock.now());
     let summaries = Summaries::new(secrets.clone(), Arc::clone(&metrics), Arc::clone(&now));
     let alerts = Outbox::new(secrets, Arc::clone(&slack), Arc::clone(&metrics), now);

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use podmender::alert::Secrets;
 use podmender::alert::lane::Form;
-use podmender::alert::notice::Notice;
+use podmender::alert::notice::{Answers, Notice};
 use podmender::alert::slack_card::{card, follow_up};
 use podmender::alert::slack_details::details_view;
 use podmender::slack::api::{Api, Message};
@@ -216,12 +216,19 @@ fn cards_and_the_modal_have_the_shapes_that_others_expect() {
         "remedy": "restart", "uid": "u", "generation": 1, "askedAt": now, "expiresAt": now, "because": "it wants a yes",
         "effect": {"type": "evict", "pod": "orders-0", "uid": "p"}, "needed": 2,
     });
-    let seen = |incident: &Incident, form| card(&Notice::of(incident), form, now);
-    let mut cards = vec![seen(&incident, Form::Full)];
+    let seen = |incident: &Incident, answers| {
+        let notice = Notice::of(incident);
+        card(&Notice { answers, ..notice }, Form::Full, now)
+    };
+    let mut cards = vec![seen(&incident, Answers::ByButton)];
+    let named = Value::Array(cards[0].blocks.clone()).to_string();
+    assert!(named.contains(r#""type":"user""#), "{named}");
     incident.status.phase = Phase::AwaitingApproval;
     incident.status.approval = Some(read("request", &asked));
     incident.status.snoozed_until = Some(now + jiff::SignedDuration::from_hours(1));
-    cards.push(seen(&incident, Form::Full));
+    for answers in [Answers::ByButton, Answers::ByCommand] {
+        cards.push(seen(&incident, answers));
+    }
     cards.push(follow_up(&Notice::of(&incident), Form::Full, now));
     for card in cards {
         let drawn: Vec<SlackBlock> = whole("card", &Value::Array(card.blocks.clone()));

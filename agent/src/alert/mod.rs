@@ -24,6 +24,7 @@ pub mod payload;
 pub mod post;
 #[cfg(test)]
 pub(crate) mod sample;
+pub mod sentence;
 pub mod sign;
 pub mod slack;
 mod slack_app;

@@ -1,10 +1,11 @@
 //! A notice: what an alert needs of an incident, small enough to keep thousands of; and when one is due.
 
+use crate::alert::sentence::Sentence;
 use jiff::Timestamp;
 use podmender_policy::{
-    approval::{Answer, ApprovalRequest, Ticket},
+    approval::{Answer, ApprovalRequest, Entrance, Ticket},
     audit::{AuditRecord, Fact},
-    bounds::{Message, Name},
+    bounds::{Message, Name, Text},
     decide::{DecisionKind, Reason},
     diagnose::Diagnosis,
     incident::{Attempt, Incident, IncidentId, Phase, Post},
@@ -14,6 +15,15 @@ use podmender_policy::{
     summary::Summary,
     workload::WorkloadRef,
 };
+
+/// How readers of a card can answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answers {
+    /// By its buttons.
+    ByButton,
+    /// By kubectl only: nothing that is pressed in Slack would come in.
+    ByCommand,
+}
 
 /// What is to be told of one incident.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,7 +53,7 @@ pub struct Notice {
     /// What was tried.
     pub attempts: Vec<Attempt>,
     /// What came of the last question, once there is an answer to it.
-    pub answer: Option<Message>,
+    pub answer: Option<Sentence>,
     /// When it ended.
     pub resolved_at: Option<Timestamp>,
     /// What was told before, if anything: then this is a follow-up.
@@ -54,6 +64,8 @@ pub struct Notice {
     pub severity: Severity,
     /// The policy that covers it.
     pub policy: Name,
+    /// How readers of its card can answer.
+    pub answers: Answers,
     /// What the buttons of its card carry.
     pub ticket: Ticket,
     /// Until when a person put it off.
@@ -80,12 +92,13 @@ impl Notice {
             replicas: status.replicas,
             approval: status.approval.clone(),
             attempts: status.attempts.clone(),
-            answer: answer(&status.timeline),
+            answer: answer(&status.timeline, status.approval.as_ref()),
             resolved_at: status.resolved_at,
             told: status.told.as_ref().map(|told| told.phase),
             summary: incident.guess().cloned(),
             severity: incident.severity(),
             policy: spec.policy.clone(),
+            answers: Answers::ByCommand,
             ticket: match &status.approval {
                 Some(asked) => asked.ticket(&incident.id),
                 None => incident.ticket(),
@@ -136,27 +149,73 @@ impl Notice {
     }
 }
 
-/// What became of the newest question: who decided, or why an answer did not count. `None`: none is asked, or it is open.
-fn answer(timeline: &[AuditRecord]) -> Option<Message> {
-    let newest = timeline.iter().rev().find_map(|record| match &record.fact {
-        Fact::Asked { .. } => Some(None),
-        Fact::Answered { answer, by, .. } => Some(Some(if *answer == Answer::Approve {
-            format!("Approved by {by}.")
-        } else {
-            format!("Denied by {by}.")
-        })),
-        Fact::Expired => Some(Some("Nobody answered in time.".to_owned())),
-        Fact::Withdrawn { because } => Some(Some(format!(
+/// What became of the newest question: who decided, or why an answer did not count. `None`: none is asked, or nobody has answered.
+fn answer(timeline: &[AuditRecord], asked: Option<&ApprovalRequest>) -> Option<Sentence> {
+    let facts = timeline.iter().rev().map(|record| &record.fact);
+    let mut since = facts.take_while(|fact| !matches!(fact, Fact::Asked { .. }));
+    let newest = since.find(|fact| {
+        matches!(
+            fact,
+            Fact::Answered { .. }
+                | Fact::Expired
+                | Fact::Withdrawn { .. }
+                | Fact::ApprovalRefused { .. }
+        )
+    })?;
+    Some(match newest {
+        Fact::Answered {
+            answer: Answer::Approve,
+            by,
+            via,
+            ..
+        } => {
+            let earlier = since.filter_map(|fact| match fact {
+                Fact::Answered {
+                    answer: Answer::Approve,
+                    by,
+                    via,
+                    ..
+                } => Some((by, via)),
+                _ => None,
+            });
+            let mut people: Vec<_> = earlier.collect();
+            people.reverse();
+            people.push((by, via));
+            approved(&people, asked)
+        }
+        Fact::Answered { by, via, .. } => {
+            Sentence::text("Denied by ").by(by.as_str(), via).then(".")
+        }
+        Fact::ApprovalRefused {
+            by, because, via, ..
+        } => Sentence::text("The answer of ")
+            .by(by.as_str(), via)
+            .then(format!(" did not count. {}", because.explain())),
+        Fact::Withdrawn { because } => Sentence::text(format!(
             "Nobody needs to answer any more. {}",
             because.explain()
-        ))),
-        Fact::ApprovalRefused { by, because, .. } => Some(Some(format!(
-            "The answer of {by} did not count. {}",
-            because.explain()
-        ))),
-        _ => None,
-    });
-    newest.flatten().map(|text| Message::new(&text))
+        )),
+        _ => Sentence::text("Nobody answered in time."),
+    })
+}
+
+/// Who has approved, and whether that is enough.
+fn approved(people: &[(&Text<256>, &Entrance)], asked: Option<&ApprovalRequest>) -> Sentence {
+    let mut said = Sentence::text("Approved by ");
+    for (n, (by, via)) in people.iter().enumerate() {
+        let before = match n {
+            0 => "",
+            n if n + 1 == people.len() => " and ",
+            _ => ", ",
+        };
+        said = said.then(before).by(by.as_str(), via);
+    }
+    let open = asked.map_or(0, |a| usize::from(a.needed).saturating_sub(a.votes.len()));
+    match open {
+        0 => said.then("."),
+        1 => said.then("; one more person must approve."),
+        n => said.then(format!("; {n} more people must approve.")),
+    }
 }
 
 /// Whether `now` is news to people who were told `told` last.

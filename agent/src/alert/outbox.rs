@@ -225,12 +225,24 @@ impl Outbox {
                 continue;
             }
             if let Some(lane) = lanes.get_mut(channel) {
-                pending |= lane.offer(&notice);
+                pending |= lane.offer(&self.answered(&notice, channel));
             }
         }
         if pending {
             self.wake.notify_one();
         }
+    }
+
+    /// The notice for readers of `channel`: they can answer by buttons if presses there come in.
+    fn answered(&self, notice: &Arc<Notice>, channel: &Channel) -> Arc<Notice> {
+        let mut notice = Arc::clone(notice);
+        if let Channel::SlackApp { token, .. } = channel {
+            let answers = self.apps.answers(token);
+            if notice.answers != answers {
+                Arc::make_mut(&mut notice).answers = answers;
+            }
+        }
+        notice
     }
 
     /// The incident is gone: nothing of it is told any more.

@@ -1,7 +1,10 @@
 //! The outbox against receivers that misbehave, over real HTTP on loopback.
 
 use super::*;
-use crate::alert::{channel::Source, sample};
+use crate::{
+    alert::{channel::Source, sample},
+    args::Interactions,
+};
 use std::{cell::RefCell, collections::VecDeque, sync::Mutex};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -100,7 +103,7 @@ pub(super) fn outbox_at(slack: reqwest::Url, secrets: Secrets, channels: Vec<Cha
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut outbox = Outbox::new(
         secrets.clone(),
-        Arc::new(Apis::new(slack, secrets)),
+        Arc::new(Apis::new(slack, secrets).heard_by(Interactions::Socket)),
         Arc::new(Metrics::new("0", "test")),
         Arc::new(sample::now),
     );

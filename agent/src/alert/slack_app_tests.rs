@@ -120,6 +120,7 @@ impl Rig {
         let dir = std::env::temp_dir().join(format!("podmender-app-{test}-{}", std::process::id()));
         std::fs::create_dir_all(&dir).expect("folder");
         std::fs::write(dir.join("SLACK_BOT_TOKEN"), TOKEN).expect("token");
+        std::fs::write(dir.join("SLACK_APP_TOKEN"), "xapp-1").expect("token");
         let slack = Arc::new(Mutex::new(Slack {
             token: TOKEN.to_owned(),
             ..Slack::default()
@@ -247,9 +248,12 @@ fn answered(incident: &mut Incident) {
     };
     let timeline = vec![record(podmender_policy::audit::Fact::Answered {
         answer: podmender_policy::approval::Answer::Approve,
-        by: "U0ANN".into(),
+        by: "U0ANN0001".into(),
         approval: "a".into(),
-        via: podmender_policy::approval::Entrance::Kubernetes,
+        via: podmender_policy::approval::Entrance::Slack {
+            user: "U0ANN0001".into(),
+            team: "T0SHOP".into(),
+        },
     })];
     incident.status.timeline = timeline;
     incident.status.approval = None;
@@ -298,12 +302,39 @@ async fn one_card_tells_the_whole_life_of_an_incident() {
     assert_eq!(rig.count(), (2, 2));
     let slack = rig.slack();
     let (decided, ended) = (slack.updates()[0], slack.updates()[1]);
-    assert!(decided["blocks"].to_string().contains("Approved by U0ANN"));
+    let name = r#""text":"Approved by ","type":"text"},{"type":"user","user_id":"U0ANN0001"}"#;
+    let said = decided["blocks"].to_string();
+    assert!(said.contains(name), "{said}");
     assert!(!has_button(decided, "podmender_approve"));
     assert!(ended["text"].to_string().contains("Well again"), "{ended}");
     let reply = slack.posts()[1];
     assert_eq!(reply["thread_ts"], decided["ts"]);
     assert_eq!(reply["reply_broadcast"], false);
+}
+
+/// A button that leads nowhere is worse than none; as soon as presses come in, the card that stands has them.
+#[tokio::test]
+async fn where_nobody_listens_the_card_says_how_to_answer_and_has_buttons_later() {
+    let rig = Rig::new("deaf").await;
+    let app_token = rig.dir.join("SLACK_APP_TOKEN");
+    std::fs::remove_file(&app_token).expect("no token");
+    let mut api = asking();
+    rig.tell(&mut api).await;
+    {
+        let slack = rig.slack();
+        let card = slack.posts()[0];
+        assert!(!has_button(card, "podmender_") && !has_button(card, "actions"));
+        assert!(has_button(card, "kubectl podmender approve api-1 -n shop"));
+    }
+    rig.tell(&mut api).await;
+    assert_eq!(rig.count(), (1, 0));
+    std::fs::write(&app_token, "xapp-1").expect("token");
+    rig.tell(&mut api).await;
+    assert_eq!(rig.count(), (1, 1));
+    let slack = rig.slack();
+    let card = slack.updates()[0];
+    assert!(has_button(card, "podmender_approve"));
+    assert!(!has_button(card, "kubectl podmender approve"));
 }
 
 #[tokio::test]

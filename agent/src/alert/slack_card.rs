@@ -6,7 +6,8 @@
 use crate::alert::{
     digest::Digest,
     lane::Form,
-    notice::Notice,
+    notice::{Answers, Notice},
+    sentence::Sentence,
     slack::{self, HEADER, SECTION},
     story::{self, Story},
 };
@@ -85,11 +86,20 @@ pub fn card(notice: &Notice, form: Form, now: Timestamp) -> Card {
         Form::Full => told(notice, &story, now),
         Form::Plain => vec![plain(&story.text())],
     };
-    let buttons: Vec<Value> = buttons(notice.phase)
-        .iter()
-        .map(|button| button.json(notice.ticket.as_str()))
-        .collect();
-    blocks.push(json!({"type": "actions", "block_id": QUESTION, "elements": buttons}));
+    match notice.answers {
+        Answers::ByButton => {
+            let buttons = buttons(notice.phase).iter();
+            let buttons: Vec<_> = buttons.map(|b| b.json(notice.ticket.as_str())).collect();
+            blocks.push(json!({"type": "actions", "block_id": QUESTION, "elements": buttons}));
+        }
+        Answers::ByCommand if notice.phase == Phase::AwaitingApproval => {
+            blocks.push(plain(
+                "Nothing that is pressed in Slack reaches Podmender. To answer:",
+            ));
+            blocks.push(preformatted(&story::answers(notice)));
+        }
+        Answers::ByCommand => {}
+    }
     blocks.push(slack::context(&format!(
         "Incident {} · policy {}",
         notice.id, notice.policy
@@ -113,6 +123,7 @@ fn told(notice: &Notice, story: &Story, now: Timestamp) -> Vec<Value> {
             "Since" if notice.phase != Phase::Resolved => {
                 facts.fact_at("Since", notice.first_seen, now);
             }
+            "Answer" => facts.answer(notice),
             label => facts.fact(label, text),
         }
     }
@@ -146,8 +157,10 @@ pub fn follow_up(notice: &Notice, form: Form, now: Timestamp) -> Card {
     let mut lines = Lines::default();
     lines.say(&story.title);
     for (label, text) in &story.facts {
-        if matches!(*label, "Answer" | "Tried" | "Decision" | "Now" | "Next") {
-            lines.fact(label, text);
+        match *label {
+            "Answer" => lines.answer(notice),
+            "Tried" | "Decision" | "Now" | "Next" => lines.fact(label, text),
+            _ => {}
         }
     }
     Card {
@@ -223,20 +236,14 @@ fn question(notice: &Notice, asked: &ApprovalRequest, now: Timestamp) -> Lines {
     );
     lines.fact_at("Answers count until", asked.expires_at, now);
     if asked.needed > 1 {
-        let votes: Vec<_> = asked.votes.iter().map(|v| v.by.as_str()).collect();
-        let so_far = if votes.is_empty() {
-            String::new()
-        } else {
-            format!(" ({})", votes.join(", "))
-        };
-        lines.fact(
-            "Approvals",
-            &format!(
-                "{} of {}{so_far}, from different people; one Deny ends it",
-                votes.len(),
-                asked.needed
-            ),
-        );
+        let mut said = Sentence::text(format!("{} of {}", asked.votes.len(), asked.needed));
+        for (n, vote) in asked.votes.iter().enumerate() {
+            let before = if n == 0 { " (" } else { ", " };
+            said = said.then(before).by(vote.by.as_str(), &vote.via);
+        }
+        let so_far = if asked.votes.is_empty() { "" } else { ")" };
+        let said = said.then(format!("{so_far}, from different people; one Deny ends it"));
+        lines.sentence("Approvals", &said);
     }
     lines
 }
@@ -278,11 +285,22 @@ impl Lines {
     }
 
     fn fact(&mut self, label: &str, text: &str) {
-        self.push(
-            label,
-            json!({"type": "text", "text": format!("{text}\n")}),
-            text,
-        );
+        let element = json!({"type": "text", "text": format!("{text}\n")});
+        self.push(label, vec![element], text);
+    }
+
+    /// In which members of Slack are shown by name. On a card that is brought up to date that notifies nobody; in its thread
+    /// it tells who decided what came of it.
+    fn sentence(&mut self, label: &str, said: &Sentence) {
+        let line = said.clone().then("\n");
+        self.push(label, line.elements(SECTION), &said.words());
+    }
+
+    /// What came of the question.
+    fn answer(&mut self, notice: &Notice) {
+        if let Some(answer) = &notice.answer {
+            self.sentence("Answer", answer);
+        }
     }
 
     /// With a time that each reader sees in their own zone; where that is not possible, in ours.
@@ -293,12 +311,12 @@ impl Lines {
             "format": "{date_short_pretty} {time_secs}",
             "fallback": story::clock(at, now),
         });
-        self.push(label, date, "a date, and the time of day");
-        self.elements.push(json!({"type": "text", "text": "\n"}));
+        let end = json!({"type": "text", "text": "\n"});
+        self.push(label, vec![date, end], "a date, and the time of day");
     }
 
     /// A whole line or none.
-    fn push(&mut self, label: &str, element: Value, shown: &str) {
+    fn push(&mut self, label: &str, elements: Vec<Value>, shown: &str) {
         let length = label.chars().count() + shown.chars().count() + 3;
         if self.length + length > SECTION {
             return;
@@ -307,7 +325,7 @@ impl Lines {
         let label = format!("{label}: ");
         self.elements
             .push(json!({"type": "text", "text": label, "style": {"bold": true}}));
-        self.elements.push(element);
+        self.elements.extend(elements);
     }
 
     fn section(self) -> Value {

@@ -40,7 +40,15 @@ fn drawn(incident: &Incident, effect: Option<&Effect>) -> Card {
         ]))
         .expect("votes");
     }
-    card(&Notice::of(&incident), Form::Full, sample::now())
+    card(&notice(&incident), Form::Full, sample::now())
+}
+
+/// For readers whose presses come in.
+fn notice(incident: &Incident) -> Notice {
+    Notice {
+        answers: Answers::ByButton,
+        ..Notice::of(incident)
+    }
 }
 
 fn actions(card: &Card) -> Vec<&str> {
@@ -165,6 +173,29 @@ fn after_an_answer_the_card_says_whose_and_takes_no_other() {
         assert!(read(&card.blocks).contains(says), "{says}");
         assert_eq!(actions(&card), ["podmender_snooze", "podmender_details"]);
     }
+    // Two who approved, one of them in Slack; and nothing says "a person" beside their names.
+    let mut second = answered(Answer::Approve);
+    if let Fact::Answered { by, via, .. } = &mut second {
+        *by = "U0BEN0001".into();
+        let (user, team) = (by.as_str().into(), "T0SHOP".into());
+        *via = podmender_policy::approval::Entrance::Slack { user, team };
+    }
+    incident.status.timeline = [asked.clone(), record(&incident, answered(Answer::Approve))].into();
+    incident.status.timeline.push(record(&incident, second));
+    incident.status.phase = Phase::Remediating;
+    incident.status.reason = podmender_policy::decide::Reason::Approved;
+    incident.status.message = incident.status.reason.explain().into();
+    let card = drawn(&incident, None);
+    assert!(read(&card.blocks).contains("Answer: Approved by U0123 and "));
+    assert!(!read(&card.blocks).contains("a person."));
+    let names: Vec<_> = card.blocks[1]["elements"][0]["elements"]
+        .as_array()
+        .expect("elements")
+        .iter()
+        .filter(|e| e["type"] == "user")
+        .map(|e| &e["user_id"])
+        .collect();
+    assert_eq!(names, ["U0BEN0001"], "a Kubernetes user is text");
     // A newer question is open again.
     incident.status.timeline.push(asked);
     assert!(!read(&drawn(&incident, None).blocks).contains("Answer:"));
@@ -174,7 +205,7 @@ fn after_an_answer_the_card_says_whose_and_takes_no_other() {
 fn a_snoozed_question_says_until_when_and_keeps_its_buttons() {
     let mut incident = sample::asking();
     incident.status.snoozed_until = Some(sample::time("2026-11-21T04:04:30Z"));
-    let card = card(&Notice::of(&incident), Form::Full, sample::now());
+    let card = card(&notice(&incident), Form::Full, sample::now());
     assert!(read(&card.blocks).contains("Snoozed until: 04:04:30 UTC"));
     assert_eq!(actions(&card).len(), 4);
     assert!(!read(&card.blocks).contains("Approvals:"));
@@ -241,8 +272,9 @@ fn fault_55_nothing_from_the_cluster_is_more_than_text_on_the_card() {
     ] {
         incident.status.phase = phase;
         let reply = follow_up(&Notice::of(&incident), Form::Full, sample::now());
-        let plain = card(&Notice::of(&incident), Form::Plain, sample::now());
-        for card in [drawn(&incident, Some(&effect)), reply, plain] {
+        let plain = card(&notice(&incident), Form::Plain, sample::now());
+        let deaf = card(&Notice::of(&incident), Form::Full, sample::now());
+        for card in [drawn(&incident, Some(&effect)), reply, plain, deaf] {
             inert(&card.blocks, 50);
             assert!(!card.text.contains(['<', '>']), "{}", card.text);
         }

@@ -57,9 +57,12 @@ pub fn of(notice: &Notice, now: Timestamp) -> Story {
         facts.push(("Tried", tried(&notice.attempts)));
     }
     if let Some(answer) = &notice.answer {
-        facts.push(("Answer", answer.to_string()));
+        facts.push(("Answer", answer.words()));
     }
-    facts.push((if ends { "Now" } else { "Decision" }, decision(notice)));
+    // Who approved it is said already.
+    if notice.reason != Reason::Approved || notice.answer.is_none() {
+        facts.push((if ends { "Now" } else { "Decision" }, decision(notice)));
+    }
     if let Some(next) = next(notice) {
         facts.push(("Next", next));
     }
@@ -282,6 +285,10 @@ fn refused(refusal: Refusal) -> &'static str {
 
 fn decision(notice: &Notice) -> String {
     let because = match notice.message.as_str() {
+        // The message names who denied it; so does the answer.
+        _ if notice.reason == Reason::Denied && notice.answer.is_some() => {
+            notice.reason.explain().to_owned()
+        }
         "" => notice.reason.explain().to_owned(),
         message => sentence(message),
     };
@@ -380,8 +387,7 @@ pub fn commands(notice: &Notice) -> Vec<String> {
     let (d, id) = (&notice.diagnosis, shell(&notice.id.0));
     let mut out = Vec::new();
     if notice.phase == Phase::AwaitingApproval {
-        out.push(format!("podmender approve {id} -n {ns}"));
-        out.push(format!("podmender deny {id} -n {ns}"));
+        out.extend(answers(notice));
     }
     if notice.phase != Phase::Resolved {
         out.push(format!("kubectl -n {ns} describe pod {}", shell(&d.pod)));
@@ -400,6 +406,16 @@ pub fn commands(notice: &Notice) -> Vec<String> {
     }
     out.push(format!("kubectl -n {ns} get incident {id} -o yaml"));
     out
+}
+
+/// Commands to answer.
+#[must_use]
+pub fn answers(notice: &Notice) -> Vec<String> {
+    let (ns, id) = (shell(&notice.workload.namespace), shell(&notice.id.0));
+    let verbs = ["approve", "deny"].iter();
+    verbs
+        .map(|verb| format!("kubectl podmender {verb} {id} -n {ns}"))
+        .collect()
 }
 
 /// Whether the container ran at all.

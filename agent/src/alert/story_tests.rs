@@ -79,8 +79,8 @@ Decision: Podmender asks: may it restart? The policy wants to be asked before a 
 Next: Answer until 03:34 UTC. Without an answer nothing is done and it is left to a person.
 
 Look closer:
-  podmender approve api-1 -n shop
-  podmender deny api-1 -n shop
+  kubectl podmender approve api-1 -n shop
+  kubectl podmender deny api-1 -n shop
   kubectl -n shop describe pod api-7c9f8d6b5-x2x4z
   kubectl -n shop logs api-7c9f8d6b5-x2x4z -c web --previous
   kubectl -n shop get incident api-1 -o yaml"

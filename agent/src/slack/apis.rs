@@ -2,9 +2,12 @@
 
 use super::{
     api::Api,
-    secret::{BOT_TOKEN, Secret},
+    secret::{APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, Secret},
 };
-use crate::alert::{Secrets, channel::Source};
+use crate::{
+    alert::{Secrets, channel::Source, notice::Answers},
+    args::Interactions,
+};
 use podmender_policy::bounds::Name;
 use reqwest::Url;
 use std::{
@@ -17,17 +20,46 @@ use std::{
 pub struct Apis {
     base: Url,
     folder: Secrets,
+    interactions: Interactions,
     known: Mutex<BTreeMap<Source, Api>>,
 }
 
 impl Apis {
-    /// `base` is `https://slack.com/api/` outside tests; tokens are files in `folder`.
+    /// `base` is `https://slack.com/api/` outside tests; tokens are files in `folder`. What is pressed in Slack leads nowhere yet.
     #[must_use]
     pub fn new(base: Url, folder: Secrets) -> Self {
         Self {
             base,
             folder,
+            interactions: Interactions::Off,
             known: Mutex::default(),
+        }
+    }
+
+    /// With what is pressed in Slack coming in by that way.
+    #[must_use]
+    pub fn heard_by(self, interactions: Interactions) -> Self {
+        Self {
+            interactions,
+            ..self
+        }
+    }
+
+    /// How readers of a card that is posted with `token` can answer, as the Secret stands now: by buttons only if presses come in,
+    /// and from the app that posts it.
+    #[must_use]
+    pub fn answers(&self, token: &Source) -> Answers {
+        let by = match self.interactions {
+            Interactions::Off => return Answers::ByCommand,
+            Interactions::Socket => APP_TOKEN,
+            Interactions::Http => SIGNING_SECRET,
+        };
+        let posts = Secret::new(self.folder.clone(), token.clone()).read();
+        let answers = self.secret(BOT_TOKEN).read();
+        let same_app = posts.is_ok() && posts == answers;
+        match same_app && self.secret(by).read().is_ok() {
+            true => Answers::ByButton,
+            false => Answers::ByCommand,
         }
     }
 
@@ -52,5 +84,43 @@ impl Apis {
     #[must_use]
     pub fn secret(&self, name: &str) -> Secret {
         Secret::named(self.folder.clone(), name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An app that nobody listens to has no buttons; one whose token was put in later has them from then on.
+    #[test]
+    fn there_are_buttons_where_presses_come_in_and_only_there() {
+        let dir = std::env::temp_dir().join(format!("podmender-apis-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).expect("folder");
+        let put = |name: &str, value: &str| std::fs::write(dir.join(name), value).expect("secret");
+        let apis = |how| {
+            let base = "https://slack.com/api/".parse().expect("address");
+            Apis::new(base, Secrets::new(dir.clone())).heard_by(how)
+        };
+        let named = |name: &str| Source::Named(Name::new(name));
+        let (app, other) = (named(BOT_TOKEN), named("OTHER_TOKEN"));
+        let (socket, http) = (apis(Interactions::Socket), apis(Interactions::Http));
+        for name in [APP_TOKEN, SIGNING_SECRET] {
+            let _ = std::fs::remove_file(dir.join(name));
+        }
+        put(BOT_TOKEN, "xoxb-1");
+        put("OTHER_TOKEN", "xoxb-2");
+        assert_eq!(socket.answers(&app), Answers::ByCommand);
+        put(APP_TOKEN, "xapp-1\n");
+        assert_eq!(socket.answers(&app), Answers::ByButton);
+        assert_eq!(http.answers(&app), Answers::ByCommand);
+        put(SIGNING_SECRET, "s");
+        assert_eq!(http.answers(&app), Answers::ByButton);
+        assert_eq!(apis(Interactions::Off).answers(&app), Answers::ByCommand);
+        // What is pressed on another app's card does not come in here.
+        assert_eq!(socket.answers(&other), Answers::ByCommand);
+        put("OTHER_TOKEN", "xoxb-1");
+        assert_eq!(socket.answers(&other), Answers::ByButton);
+        put(APP_TOKEN, "\n");
+        assert_eq!(socket.answers(&app), Answers::ByCommand);
     }
 }

@@ -1,95 +1,56 @@
 //! What one person reads and nobody else: sentences of ours, in which only the names of members are more than text.
 
-use podmender_policy::bounds::Text;
+use crate::alert::sentence::Sentence;
 use serde_json::{Value, json};
 
 /// More than this is cut: a private answer is a few sentences, or a short list.
 const MOST: usize = 2_900;
 
-/// A private answer.
+/// A private answer. In a message that only one person sees, nobody is notified by a name in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Private(Vec<Piece>);
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Piece {
-    /// Shown as it is.
-    Plain(String),
-    /// Shown as the member's name. In a message that only one person sees, nobody is notified by it.
-    Member(Text<32>),
-}
+pub struct Private(Sentence);
 
 impl Private {
     /// Sentences.
     #[must_use]
     pub fn text(text: impl Into<String>) -> Self {
-        Self::default().then(text)
+        Self(Sentence::text(text))
     }
 
     /// More text.
     #[must_use]
-    pub fn then(mut self, text: impl Into<String>) -> Self {
-        let text = text.into();
-        if !text.is_empty() {
-            self.0.push(Piece::Plain(text));
-        }
-        self
+    pub fn then(self, text: impl Into<String>) -> Self {
+        Self(self.0.then(text))
     }
 
-    /// Whoever decided, as an incident or an Approval notes it: one name or several. Members of Slack appear by name.
+    /// Whoever decided, as an incident notes it: one name or several. Members of Slack appear by name.
     #[must_use]
-    pub fn by(mut self, names: &str) -> Self {
+    pub fn by(self, names: &str) -> Self {
+        let mut said = self.0;
         for (n, name) in names.split(", ").enumerate() {
             if n > 0 {
-                self = self.then(", ");
+                said = said.then(", ");
             }
-            if is_member(name) {
-                self.0.push(Piece::Member(Text::new(name)));
-            } else if name.is_empty() {
-                self = self.then("somebody");
-            } else {
-                self = self.then(name);
-            }
+            said = match name {
+                "" => said.then("somebody"),
+                name => said.member(name),
+            };
         }
-        self
+        Self(said)
     }
 
     /// As words, for a notification and for receivers without blocks. Not escaped.
     #[must_use]
     pub fn words(&self) -> String {
-        let pieces = self.0.iter().map(|piece| match piece {
-            Piece::Plain(text) => text.as_str(),
-            Piece::Member(id) => id.as_str(),
-        });
-        clip(&pieces.collect::<String>())
+        clip(&self.0.words())
     }
 
     /// As one block. Slack parses nothing in it.
     #[must_use]
     pub fn block(&self) -> Value {
-        let mut room = MOST;
-        let mut elements = Vec::new();
-        for piece in &self.0 {
-            let element = match piece {
-                Piece::Plain(text) => {
-                    let text: String = text.chars().take(room).collect();
-                    room -= text.chars().count();
-                    if text.is_empty() {
-                        break;
-                    }
-                    json!({"type": "text", "text": text})
-                }
-                Piece::Member(id) => json!({"type": "user", "user_id": id}),
-            };
-            elements.push(element);
-        }
+        let elements = self.0.elements(MOST);
         json!({"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": elements}]})
     }
-}
-
-/// The id of a member: anything else is shown as text.
-fn is_member(name: &str) -> bool {
-    let digits = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit();
-    (6..=16).contains(&name.len()) && name.starts_with(['U', 'W']) && name.chars().all(digits)
 }
 
 fn clip(text: &str) -> String {
@@ -112,9 +73,7 @@ mod tests {
             said.block()["elements"][0]["elements"],
             json!([
                 {"type": "user", "user_id": "U0ADA0001"},
-                {"type": "text", "text": ", "},
-                {"type": "text", "text": "system:admin"},
-                {"type": "text", "text": " <!channel> denied it."},
+                {"type": "text", "text": ", system:admin <!channel> denied it."},
             ])
         );
         assert_eq!(

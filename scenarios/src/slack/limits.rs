@@ -115,7 +115,11 @@ fn rich(value: &Value) -> Result<(), String> {
             None | Some("") => Err("an empty text in rich_text".to_owned()),
             Some(_) => Ok(()),
         },
-        "link" | "user" | "usergroup" | "channel" | "emoji" | "broadcast" | "date" => Ok(()),
+        "user" => match value.get("user_id").and_then(Value::as_str) {
+            Some(id) if id.starts_with(['U', 'W']) => Ok(()),
+            id => Err(format!("user_id {id:?} in rich_text")),
+        },
+        "link" | "usergroup" | "channel" | "emoji" | "broadcast" | "date" => Ok(()),
         other => Err(format!("unknown type {other:?} in rich_text")),
     }
 }
@@ -219,6 +223,9 @@ mod tests {
         };
         assert_eq!(code(&[button("primary")]), Ok(()));
         assert_eq!(code(&[button("green")]), Err("invalid_blocks"));
+        let named = |id: &str| json!({"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [{"type": "user", "user_id": id}]}]});
+        assert_eq!(code(&[named("U0ADA0000")]), Ok(()));
+        assert_eq!(code(&[named("ada")]), Err("invalid_blocks"));
     }
 
     #[test]
