@@ -162,9 +162,16 @@ impl State {
     }
 
     /// Takes over an incident as the API server has it, but for what the alert sender and the model's task have noted since
-    /// it was sent there: that stays to be written.
+    /// it was sent there: that stays to be written. Records that another process of ours has added are followed by our next.
     pub fn adopt(&mut self, mut incident: Incident, Place { uid, version }: Place) {
         let workload = incident.spec.workload.clone();
+        let newest = incident.status.timeline.last();
+        if let Some(record) = newest.filter(|record| record.seq > self.head.seq) {
+            self.head = Head {
+                seq: record.seq,
+                hash: record.hash.clone(),
+            };
+        }
         let known = self.incidents.get(&workload).map(|s| &s.incident);
         let mut dirty = false;
         if let Some(noted) = known.filter(|known| known.id == incident.id) {
@@ -346,6 +353,35 @@ mod tests {
     use super::*;
     use crate::alert::sample;
     use podmender_policy::approval::{Answer, Entrance};
+
+    #[test]
+    fn our_records_follow_those_of_another_process() {
+        let place = || Place {
+            uid: "uid".into(),
+            version: "1".into(),
+        };
+        let held = || Fact::Held {
+            reason: podmender_policy::decide::Reason::Cooldown,
+        };
+        let incident = sample::incident("api");
+        let mut other = State::default();
+        let theirs = other.chain(incident.clone(), vec![held(), held()], sample::now());
+        let stored = theirs.incident.clone();
+        other.commit(theirs, place());
+
+        let mut state = State::default();
+        state.adopt(stored.clone(), place());
+        let ours = state.chain(stored, vec![held()], sample::now());
+        let [record] = ours.records.as_slice() else {
+            panic!("{:?}", ours.records)
+        };
+        assert_eq!((record.seq, &record.prev), (3, &other.head.hash));
+        // An older state of it takes nothing back.
+        state.commit(ours, place());
+        let head = state.head.clone();
+        state.adopt(incident, place());
+        assert_eq!(state.head, head);
+    }
 
     #[test]
     fn an_answer_in_another_namespace_is_none() {
