@@ -90,6 +90,8 @@ struct Bench {
     /// Measure memory beside at most this many pods
     #[arg(long, default_value_t = 10_000)]
     pods: u32,
+    #[command(flatten)]
+    build: Build,
 }
 
 #[derive(Args)]
@@ -207,6 +209,7 @@ fn main() -> Result<ExitCode> {
             only: options.only,
             page: options.page,
             pods: options.pods,
+            profile: options.build.profile,
         })?,
         Command::Demo(options) => show(context, &options)?,
         Command::Slack { listen, channel } => {

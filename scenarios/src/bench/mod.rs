@@ -25,6 +25,8 @@ pub struct Options {
     pub page: PathBuf,
     /// Measure with at most this many pods.
     pub pods: u32,
+    /// Cargo profile of the measured program. What is not `release` is good for trying a measurement, and for no number.
+    pub profile: String,
 }
 
 /// What one part measures: it fills its rows, as far as it comes.
@@ -82,7 +84,7 @@ pub fn run(options: &Options) -> Result<()> {
             ui::result(report.table());
             return Ok(());
         };
-        let rig = Rig::set(tools, options.pods)?;
+        let rig = Rig::set(tools, options)?;
         let mut part = Part::new(IMAGE);
         let result = pure::image(&rig, &mut part);
         settle(part, result, &mut report)?;

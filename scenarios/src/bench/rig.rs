@@ -39,10 +39,10 @@ pub(super) struct Rig {
 }
 
 impl Rig {
-    /// A fresh local cluster with kwok, the release build, the CRDs.
-    pub(super) fn set(tools: Tools, pods: u32) -> Result<Self> {
+    /// A fresh local cluster with kwok, the program, the CRDs.
+    pub(super) fn set(tools: Tools, options: &super::Options) -> Result<Self> {
         packages::ensure(packages::Purpose::Node)?;
-        let image = image::build("release", None)?;
+        let image = image::build(&options.profile, None)?;
         let session = Session::open(Some("local"))?;
         ensure!(
             session.target == Target::Local,
@@ -58,7 +58,7 @@ impl Rig {
             image,
             tools,
             dir,
-            pods,
+            pods: options.pods,
             port: TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port(),
         };
         let crds = rig.dir.join("crds.yaml");

@@ -32,12 +32,13 @@ pub struct Agent<'a> {
     stage: &'a Stage,
     /// The release's namespace: also the name by which the audit log knows it.
     pub namespace: String,
+    interactions: Interactions,
     /// Its own Slack: an app's clicks go to whichever of its sockets is next, so two agents cannot share one.
-    slack: Option<Slack>,
+    pub slack: Slack,
 }
 
 impl<'a> Agent<'a> {
-    /// Installs the chart into `namespace`, with rights in `scoped`, and waits until the agent is Ready.
+    /// Installs the chart into `namespace`, with rights in `scoped`; [`Agent::up`] waits for it.
     pub fn install(
         stage: &'a Stage,
         namespace: &str,
@@ -78,35 +79,27 @@ impl<'a> Agent<'a> {
             .args(["--namespace", namespace, "--values"])
             .arg(file);
         exec::output(&mut helm)?;
-        let agent = Self {
-            slack: Some(slack),
-            ..Self::existing(stage, namespace)
-        };
-        agent.ready(90)?;
-        if interactions == Interactions::Http {
-            let pod = agent.pod()?;
+        Ok(Self {
+            stage,
+            namespace: namespace.to_owned(),
+            interactions,
+            slack,
+        })
+    }
+
+    /// Waits until it is Ready for the first time, and tells its Slack where it listens.
+    pub fn up(&self) -> Result<()> {
+        self.ready(90)?;
+        if self.interactions == Interactions::Http {
+            let pod = self.pod()?;
             let ip = pod.pointer("/status/podIP").and_then(Value::as_str);
             let app = App {
                 base: format!("http://{}:{SLACK_PORT}", ip.context("no address")?),
                 secret: SIGNING_SECRET.to_owned(),
             };
-            agent.slack()?.post_to(Some(app));
+            self.slack.post_to(Some(app));
         }
-        Ok(agent)
-    }
-
-    /// Its Slack.
-    pub fn slack(&self) -> Result<&Slack> {
-        self.slack.as_ref().context("this agent has no Slack here")
-    }
-
-    /// One that is already installed.
-    pub fn existing(stage: &'a Stage, namespace: &str) -> Self {
-        Self {
-            stage,
-            namespace: namespace.to_owned(),
-            slack: None,
-        }
+        Ok(())
     }
 
     /// Waits until the agent's pod is Ready.
@@ -122,13 +115,18 @@ impl<'a> Agent<'a> {
 
     /// Its pod: the one that is not being deleted.
     pub fn pod(&self) -> Result<Value> {
+        let first = self.pods()?.into_iter().next();
+        first.with_context(|| format!("no agent in {}", self.namespace))
+    }
+
+    /// Its pods that are not being deleted: one, as long as nobody scales it.
+    pub fn pods(&self) -> Result<Vec<Value>> {
         let path = api::path("v1", "Pod", Some(&self.namespace));
-        let pods = self.stage.api.list(&format!(
+        let mut pods = self.stage.api.list(&format!(
             "{path}?labelSelector=app.kubernetes.io/component%3Dagent"
         ))?;
-        pods.into_iter()
-            .find(|p| p.pointer("/metadata/deletionTimestamp").is_none())
-            .with_context(|| format!("no agent in {}", self.namespace))
+        pods.retain(|p| p.pointer("/metadata/deletionTimestamp").is_none());
+        Ok(pods)
     }
 
     /// The pid of its process on this machine: the one process in the container's control group.
@@ -169,22 +167,21 @@ impl<'a> Agent<'a> {
         self.ready(60)
     }
 
-    /// The end of its log, and of the log of the process before it.
+    /// The end of its log, and of the log of the process before it; of each of its pods.
     pub fn log(&self) -> String {
-        let Some(path) = self
-            .pod()
-            .ok()
-            .and_then(|p| api::path_of(&with_kind(p, "Pod")))
-        else {
-            return "no agent".to_owned();
-        };
-        let read = |query: &str| {
+        let pods = self.pods().unwrap_or_default();
+        let paths = pods
+            .into_iter()
+            .filter_map(|p| api::path_of(&with_kind(p, "Pod")));
+        let read = |path: &str, query: &str| {
             self.stage
                 .api
                 .text(&format!("{path}/log?tailLines=2000{query}"))
                 .unwrap_or_default()
         };
-        read("&previous=true") + &read("")
+        paths
+            .map(|path| read(&path, "&previous=true") + &read(&path, ""))
+            .collect()
     }
 
     /// Where its policies live.

@@ -60,6 +60,22 @@ impl Case<'_> {
         })
     }
 
+    /// Waits until the policy's condition Degraded says so.
+    pub fn degraded(&self, says: &str, seconds: u64) -> Result<()> {
+        let path = self.agent.policy_path(&self.namespace);
+        wait::until("the condition of the policy", seconds, || {
+            let policy = self.stage.api.get(&path)?;
+            let conditions = policy.pointer("/status/conditions");
+            let conditions = conditions.and_then(Value::as_array).into_iter().flatten();
+            let found = conditions.into_iter().find(|c| c["type"] == "Degraded");
+            let message = found
+                .and_then(|c| c["message"].as_str())
+                .unwrap_or_default();
+            ensure!(message.contains(says), "Degraded says {message:?}");
+            Ok(())
+        })
+    }
+
     /// Changes fields of the policy's spec.
     pub fn edit_policy(&self, spec: Value) -> Result<()> {
         let path = self.agent.policy_path(&self.namespace);
@@ -317,7 +333,8 @@ pub fn uid_of(object: &Value) -> &str {
         .unwrap_or_default()
 }
 
-fn is_ready(pod: &Value) -> bool {
+/// Whether a pod is Ready.
+pub fn is_ready(pod: &Value) -> bool {
     let conditions = pod.pointer("/status/conditions").and_then(Value::as_array);
     conditions.is_some_and(|all| {
         all.iter()

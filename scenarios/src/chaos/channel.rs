@@ -20,13 +20,13 @@ pub const DETAILS: &str = "podmender_details";
 
 impl Case<'_> {
     /// The Slack of the scenario's agent.
-    pub fn slack(&self) -> Result<&Slack> {
-        self.agent.slack()
+    pub fn slack(&self) -> &Slack {
+        &self.agent.slack
     }
 
     /// A policy under which a restart needs ada's or ben's yes, asked for in the scenario's own channel.
     pub fn policy_with_slack(&self, restart: Value, fields: Value) -> Result<()> {
-        self.slack()?.open_channel(&self.namespace);
+        self.slack().open_channel(&self.namespace);
         let mut all = json!({
             "autonomy": {
                 "requireApproval": ["restart"],
@@ -43,7 +43,7 @@ impl Case<'_> {
 
     /// What the app has posted into the channel itself, not into a thread: one card for each incident, unless there is a storm.
     pub fn cards(&self) -> Result<Vec<Message>> {
-        let world = self.slack()?.world();
+        let world = self.slack().world();
         let channel = world.channel(&self.namespace).context("no channel")?;
         let id = channel.id.clone();
         let mut cards = world.messages;
@@ -69,14 +69,14 @@ impl Case<'_> {
 
     /// Somebody clicks a button of a card; returns the ids of the deliveries.
     pub fn click(&self, who: &str, card: &Message, button: &str) -> Result<Vec<String>> {
-        self.slack()?.click(who, &card.channel, &card.ts, button)
+        self.slack().click(who, &card.channel, &card.ts, button)
     }
 
     /// Waits until a person was told that, alone.
     pub fn told_in_private(&self, who: &str, says: &str, seconds: u64) -> Result<Notice> {
         let user = user_id(who);
         wait::until("the private answer", seconds, || {
-            let world = self.slack()?.world();
+            let world = self.slack().world();
             let channel = world.channel(&self.namespace).context("no channel")?;
             let told: Vec<&Notice> = world
                 .notices
@@ -99,7 +99,7 @@ impl Case<'_> {
 
     /// Fails unless every click so far was acknowledged in time.
     pub fn acknowledged(&self) -> Result<()> {
-        let world = self.slack()?.world();
+        let world = self.slack().world();
         let channel = world.channel(&self.namespace).context("no channel")?;
         for delivery in world.deliveries.iter().filter(|d| d.channel == channel.id) {
             let took = delivery.acknowledged.context("not acknowledged")?;

@@ -1,4 +1,4 @@
-//! What a person needs to see of a scenario that failed: pods, Events, incidents, alerts, what was done, the agent's log.
+//! What a person needs to see of a scenario that failed: pods, Events, incidents, alerts, what was done, Slack, the agent's log.
 use std::fmt::Write as _;
 
 use serde_json::Value;
@@ -9,28 +9,43 @@ use super::case::name_of;
 use super::incident::Incident;
 use super::scenarios::Scenario;
 use super::stage::Stage;
+use super::transcript;
 use crate::ui::say;
 
-/// All of one scenario.
-pub(super) fn scenario(stage: &Stage, shared: &Agent<'_>, scenario: &Scenario) {
+/// All of one scenario; `agent`: the one that looked after it, if it was ever installed.
+pub(super) fn scenario(stage: &Stage, agent: Option<&Agent<'_>>, scenario: &Scenario) {
     let namespace = scenario.namespace();
     say(format!("---- {}: what there was", scenario.name));
     self::namespace(stage, &namespace);
-    let own = scenario.own_agent.then(|| scenario.agent_namespace());
-    let home = own.as_deref().unwrap_or(&shared.namespace);
-    say("-- the agent's log");
-    let agent = Agent::existing(stage, home);
-    let log = agent.log();
-    let lines: Vec<&str> = log.lines().collect();
-    let about: Vec<&str> = lines
-        .iter()
-        .copied()
-        .filter(|l| own.is_some() || l.contains(&namespace))
-        .collect();
-    for line in about.iter().rev().take(60).rev() {
-        say(line);
+    if let Some(agent) = agent {
+        slack(agent, &namespace);
+        say("-- the agent's log");
+        let log = agent.log();
+        let mut about: Vec<&str> = log.lines().collect();
+        about.retain(|l| scenario.own_agent || l.contains(&namespace));
+        for line in about.iter().rev().take(60).rev() {
+            say(line);
+        }
     }
     say(format!("---- end of {}", scenario.name));
+}
+
+/// The scenario's channel, if it has one.
+fn slack(agent: &Agent<'_>, channel: &str) {
+    let world = agent.slack.world();
+    let Some(channel) = world.channel(channel) else {
+        return;
+    };
+    say(format!(
+        "-- Slack: #{} ({} sockets open, {} ever; it misbehaves so: {:?})",
+        channel.name,
+        agent.slack.sockets(),
+        agent.slack.joined(),
+        world.faults
+    ));
+    for line in transcript::of(&world, &channel.id) {
+        say(line);
+    }
 }
 
 /// Pods, Events, incidents, alerts and evictions of a namespace.

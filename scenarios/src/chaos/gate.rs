@@ -1,4 +1,4 @@
-//! An admission webhook in front of evictions in one namespace: it holds them until the scenario says yes or no.
+//! An admission webhook in front of evictions or of answers in one namespace: it holds them until the scenario says yes or no.
 //! So an agent can be killed exactly between its intent and its effect, or between effect and outcome, without a hook in it.
 use std::io::BufReader;
 use std::net::{TcpListener, TcpStream};
@@ -16,7 +16,26 @@ use serde_json::{Value, json};
 use super::{http, wait};
 use crate::cluster::state::HOST_ADDRESS;
 
-/// What happens to an eviction that arrives.
+/// What it stands in front of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guarded {
+    /// Evictions of pods: what the agent does.
+    Evictions,
+    /// Approvals: what it writes down of people.
+    Answers,
+}
+
+impl Guarded {
+    fn rule(self) -> Value {
+        let (group, version, resource) = match self {
+            Self::Evictions => ("", "v1", "pods/eviction"),
+            Self::Answers => ("podmender.io", "v1alpha1", "approvals"),
+        };
+        json!({"apiGroups": [group], "apiVersions": [version], "operations": ["CREATE"], "resources": [resource]})
+    }
+}
+
+/// What happens to a request that arrives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
     /// It waits.
@@ -83,19 +102,24 @@ impl Gate {
 
     /// The webhook for evictions in `namespace`.
     pub fn webhook(&self, namespace: &str) -> Value {
+        self.in_front_of(Guarded::Evictions, namespace)
+    }
+
+    /// The webhook for these in `namespace`.
+    pub fn in_front_of(&self, guarded: Guarded, namespace: &str) -> Value {
         json!({
             "apiVersion": "admissionregistration.k8s.io/v1",
             "kind": "ValidatingWebhookConfiguration",
             "metadata": {"name": namespace},
             "webhooks": [{
-                "name": "evictions.scenarios.podmender.io",
+                "name": "gate.scenarios.podmender.io",
                 "admissionReviewVersions": ["v1"],
                 "sideEffects": "None",
                 "timeoutSeconds": 30,
                 "failurePolicy": "Fail",
                 "clientConfig": {"url": self.url, "caBundle": STANDARD.encode(&self.ca)},
                 "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
-                "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods/eviction"]}],
+                "rules": [guarded.rule()],
             }],
         })
     }
@@ -104,7 +128,7 @@ impl Gate {
         self.inner.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many evictions have arrived.
+    /// How many requests have arrived.
     pub fn arrived(&self) -> usize {
         self.lock().arrived
     }
@@ -120,10 +144,18 @@ impl Gate {
         self.inner.1.notify_all();
     }
 
+    /// Waits until one is held.
+    pub fn holds_one(&self, seconds: u64) -> Result<()> {
+        wait::until("something is at the gate", seconds, || {
+            ensure!(self.arrived() > self.answered(), "nothing is held");
+            Ok(())
+        })
+    }
+
     /// Refuses what is held, and waits until each of them has been told.
     pub fn refuse_held(&self) -> Result<()> {
         self.set(Answer::Deny);
-        wait::until("the held eviction is refused", 10, || {
+        wait::until("what is held is refused", 10, || {
             ensure!(self.answered() == self.arrived(), "it is still held");
             Ok(())
         })

@@ -7,7 +7,8 @@ use serde_json::Value;
 pub struct Incident(pub Value);
 
 impl Incident {
-    fn text(&self, pointer: &str) -> &str {
+    /// A field of the object as text, empty if there is none.
+    pub fn text(&self, pointer: &str) -> &str {
         self.0
             .pointer(pointer)
             .and_then(Value::as_str)

@@ -17,4 +17,5 @@ mod oracle;
 pub mod runner;
 pub mod scenarios;
 pub mod stage;
+mod transcript;
 pub mod wait;

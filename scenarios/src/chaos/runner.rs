@@ -68,8 +68,10 @@ pub fn run(options: &Options) -> Result<bool> {
     }
     let shared = chosen.iter().filter(|s| !s.own_agent);
     let shared: Vec<String> = shared.map(Scenario::namespace).collect();
-    let agent = Agent::install(&stage, SHARED, &shared, Interactions::Socket);
-    let agent = agent.inspect_err(|_| dump::namespace(&stage, SHARED))?;
+    let agent = Agent::install(&stage, SHARED, &shared, Interactions::Socket)?;
+    agent
+        .up()
+        .inspect_err(|_| dump::namespace(&stage, SHARED))?;
     let agents = Mutex::new(BTreeMap::from([(SHARED.to_owned(), shared.clone())]));
     let (mut passed, mut failed) = perform(&stage, &agent, &chosen, options.jobs.max(1), &agents);
 
@@ -130,16 +132,11 @@ fn perform(
                         .unwrap_or_else(PoisonError::into_inner)
                         .pop_front();
                     let Some(scenario) = next else { break };
-                    let began = Instant::now();
-                    let result = perform_one(stage, shared, scenario, agents);
+                    let passed = perform_one(stage, shared, scenario, agents);
                     let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
-                    report(scenario.name, Some(began), &result);
-                    match result {
-                        Ok(()) => counts.0 += 1,
-                        Err(_) => {
-                            counts.1 += 1;
-                            dump::scenario(stage, shared, scenario);
-                        }
+                    match passed {
+                        true => counts.0 += 1,
+                        false => counts.1 += 1,
                     }
                 }
             });
@@ -148,34 +145,43 @@ fn perform(
     counts.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Performs it, with an agent of its own if it needs one, and reports; what went wrong is shown while that agent is still known.
 fn perform_one(
     stage: &Stage,
     shared: &Agent<'_>,
     scenario: &Scenario,
     agents: &Mutex<BTreeMap<String, Vec<String>>>,
-) -> Result<()> {
-    let namespace = scenario.namespace();
-    if !scenario.own_agent {
-        let case = Case {
-            stage,
-            agent: shared,
-            namespace,
-        };
-        return (scenario.run)(&case);
-    }
-    let home = scenario.agent_namespace();
-    let scoped = vec![namespace.clone()];
-    agents
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .insert(home.clone(), scoped.clone());
-    let agent = Agent::install(stage, &home, &scoped, scenario.interactions)?;
-    let case = Case {
-        stage,
-        agent: &agent,
-        namespace,
+) -> bool {
+    let began = Instant::now();
+    let own = scenario.own_agent.then(|| {
+        let home = scenario.agent_namespace();
+        let scoped = vec![scenario.namespace()];
+        let mut agents = agents.lock().unwrap_or_else(PoisonError::into_inner);
+        agents.insert(home.clone(), scoped.clone());
+        drop(agents);
+        Agent::install(stage, &home, &scoped, scenario.interactions)
+    });
+    let (agent, result) = match &own {
+        None => (Some(shared), play(stage, shared, scenario)),
+        Some(Ok(own)) => {
+            let result = own.up().and_then(|()| play(stage, own, scenario));
+            (Some(own), result)
+        }
+        Some(Err(error)) => (None, Err(anyhow::anyhow!("{error:#}"))),
     };
-    (scenario.run)(&case)
+    report(scenario.name, Some(began), &result);
+    if result.is_err() {
+        dump::scenario(stage, agent, scenario);
+    }
+    result.is_ok()
+}
+
+fn play(stage: &Stage, agent: &Agent<'_>, scenario: &Scenario) -> Result<()> {
+    (scenario.run)(&Case {
+        stage,
+        agent,
+        namespace: scenario.namespace(),
+    })
 }
 
 fn report(name: &str, began: Option<Instant>, result: &Result<()>) {

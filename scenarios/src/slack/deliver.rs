@@ -30,6 +30,7 @@ pub(super) enum Order {
 pub(super) struct Sockets {
     lines: BTreeMap<u64, Line>,
     joined: u64,
+    turn: usize,
 }
 
 struct Line {
@@ -64,9 +65,10 @@ impl Sockets {
         }
     }
 
-    /// The next in turn.
-    fn next(&self, turn: u64) -> Option<&mpsc::UnboundedSender<Order>> {
-        let n = turn as usize % self.lines.len().max(1);
+    /// The next in turn: two deliveries go to two sockets, if there are two.
+    fn next(&mut self) -> Option<&mpsc::UnboundedSender<Order>> {
+        self.turn = self.turn.wrapping_add(1);
+        let n = self.turn % self.lines.len().max(1);
         self.lines.values().nth(n).map(|line| &line.to)
     }
 }
@@ -133,9 +135,8 @@ impl Inner {
             return;
         }
         let text = payload::envelope(kind, id, &payload).to_string();
-        let sockets = lock(&self.sockets);
-        let turn = self.ids.fetch_add(1, Ordering::Relaxed);
-        if let Some(socket) = sockets.next(turn) {
+        let mut sockets = lock(&self.sockets);
+        if let Some(socket) = sockets.next() {
             for _ in 0..times {
                 // A socket that closes just now leaves the envelope unacknowledged.
                 let _ = socket.send(Order::Send(text.clone()));

@@ -12,6 +12,8 @@ pub enum Fault {
     Down,
     /// Every answer takes this long.
     Slow(Duration),
+    /// Calls take effect, and their answers are held back while this lasts.
+    HeldBack,
     /// 429 with this Retry-After, in seconds.
     RateLimited(u64),
     /// 200 with `ok: false` and this code.
@@ -47,7 +49,7 @@ pub enum Fault {
 }
 
 /// Every fault by an example of its name.
-pub const NAMES: [&str; 20] = [
+pub const NAMES: [&str; 21] = [
     "down",
     "slow:2000",
     "rate-limited:30",
@@ -68,6 +70,7 @@ pub const NAMES: [&str; 20] = [
     "replay",
     "wrong-encoding",
     "oversize",
+    "held-back",
 ];
 
 impl fmt::Display for Fault {
@@ -75,6 +78,7 @@ impl fmt::Display for Fault {
         match self {
             Self::Down => f.write_str("down"),
             Self::Slow(time) => write!(f, "slow:{}", time.as_millis()),
+            Self::HeldBack => f.write_str("held-back"),
             Self::RateLimited(seconds) => write!(f, "rate-limited:{seconds}"),
             Self::NotOk(code) => write!(f, "not-ok:{code}"),
             Self::Revoked => f.write_str("revoked"),
@@ -103,6 +107,7 @@ impl FromStr for Fault {
         Ok(match (name, detail) {
             ("down", "") => Self::Down,
             ("slow", ms) => Self::Slow(Duration::from_millis(ms.parse()?)),
+            ("held-back", "") => Self::HeldBack,
             ("rate-limited", seconds) => Self::RateLimited(seconds.parse()?),
             ("not-ok", code) if !code.is_empty() => Self::NotOk(code.to_owned()),
             ("revoked", "") => Self::Revoked,

@@ -96,6 +96,9 @@ async fn api(
     let socket = format!("ws://{}/socket?ticket=stand-in", inner.address);
     let reply =
         inner.change(|world, now| methods::call(world, &method, token, &args, &socket, now));
+    let mut changed = inner.changed.subscribe();
+    // The sender lives as long as this does.
+    let _ = changed.wait_for(|_| !inner.is(&Fault::HeldBack)).await;
     let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK);
     let mut response = (status, Json(reply.body)).into_response();
     if let Some(seconds) = reply.retry_after {

@@ -8,6 +8,8 @@ mod owners;
 mod people;
 mod probes;
 mod slack;
+mod slack_faults;
+mod slack_people;
 mod starts;
 mod summary;
 
@@ -87,6 +89,8 @@ pub fn all() -> Vec<Scenario> {
     [
         memory::ALL,
         killed::ALL,
+        slack_faults::ALL,
+        slack_people::ALL,
         slack::ALL,
         crash::ALL,
         calm::ALL,

@@ -8,7 +8,6 @@ use super::Scenario;
 use crate::browser::Browser;
 use crate::chaos::case::{Case, name_of};
 use crate::chaos::channel::{APPROVE, DENY};
-use crate::chaos::gate::{Answer, Gate};
 use crate::chaos::objects::{App, CRASHES_WHEN_SICK};
 use crate::chaos::wait;
 use crate::slack::fault::Fault;
@@ -66,20 +65,6 @@ pub(super) const ALL: &[Scenario] = &[
         budget,
     ),
     Scenario::new(
-        "slack-killed",
-        &[34],
-        "the agent dies just as I press: my answer is lost, or the restart is done twice",
-        killed,
-    )
-    .alone(),
-    Scenario::new(
-        "slack-down",
-        &[51],
-        "Slack is down, and so nothing is mended",
-        slack_is_down,
-    )
-    .alone(),
-    Scenario::new(
         "slack-http",
         &[43],
         "anybody who reaches the endpoint can approve",
@@ -102,7 +87,7 @@ pub(super) const ALL: &[Scenario] = &[
 ];
 
 /// A crash loop that needs a yes; returns its card.
-fn asked(case: &Case<'_>, fields: Value) -> Result<Message> {
+pub(super) fn asked(case: &Case<'_>, fields: Value) -> Result<Message> {
     case.policy_with_slack(json!({}), fields)?;
     let pod = case.run_one(&App::new("web", CRASHES_WHEN_SICK), "web")?;
     case.sicken(&pod)?;
@@ -117,7 +102,7 @@ fn asked(case: &Case<'_>, fields: Value) -> Result<Message> {
 }
 
 /// It was done once, by one answer of this person.
-fn done_once(case: &Case<'_>, who: &str) -> Result<()> {
+pub(super) fn done_once(case: &Case<'_>, who: &str) -> Result<()> {
     case.evicted(1, 10)?;
     let incident = case.incident("web")?;
     let answers = incident.facts_of("answered");
@@ -159,7 +144,7 @@ fn deny(case: &Case<'_>) -> Result<()> {
     let after = case.card("web", &user_id("ben"), 5)?;
     ensure!(!after.has(APPROVE), "the card can still be approved");
     // Whoever still sees the old card.
-    case.slack()?
+    case.slack()
         .click_late("ada", &card.channel, &card.ts, APPROVE)?;
     case.told_in_private("ada", "Nothing", 5)?;
     case.untouched(10)?;
@@ -171,7 +156,7 @@ fn expire(case: &Case<'_>) -> Result<()> {
     case.stands("web", "Escalated", "ApprovalExpired", 75)?;
     let after = case.card("web", "Nobody answered in time", 5)?;
     ensure!(!after.has(APPROVE), "the card can still be approved");
-    case.slack()?
+    case.slack()
         .click_late("ada", &card.channel, &card.ts, APPROVE)?;
     case.told_in_private("ada", "", 5)?;
     case.untouched(10)?;
@@ -254,7 +239,7 @@ fn healed(case: &Case<'_>) -> Result<()> {
     let pod = pods.first().context("no pod")?;
     case.fault(&format!("sick-{}", name_of(pod)), false)?;
     case.stands("web", "Resolved", "RecoveredByItself", 60)?;
-    case.slack()?
+    case.slack()
         .click_late("ada", &card.channel, &card.ts, APPROVE)?;
     // Pressed in the moment in which it became well, the answer is recorded first and refused then.
     wait::until("the press is answered", 10, || {
@@ -277,7 +262,7 @@ fn changed(case: &Case<'_>) -> Result<()> {
     let path = case.path("apps/v1", "Deployment", "web");
     let patch = json!({"spec": {"minReadySeconds": 1}});
     case.stage.api.merge(&path, &patch)?;
-    case.slack()?
+    case.slack()
         .click_late("ada", &card.channel, &card.ts, APPROVE)?;
     case.untouched(5)?;
     let ticket = card.value(APPROVE);
@@ -311,89 +296,18 @@ fn budget(case: &Case<'_>) -> Result<()> {
     let second = case.card("api", "Needs your answer", 40)?;
     case.click("ada", &first, APPROVE)?;
     done_once(case, "ada")?;
-    case.slack()?
+    case.slack()
         .click_late("ben", &second.channel, &second.ts, APPROVE)?;
     case.card("api", "budget", 15)?;
     case.untouched(10)?;
     case.evicted(1, 0).map(drop)
 }
 
-/// Killed with the press unread, and again between the record and the act.
-fn killed(case: &Case<'_>) -> Result<()> {
-    let gate = Gate::start(Answer::Hold)?;
-    case.stage.api.apply(&gate.webhook(&case.namespace))?;
-    let card = asked(case, json!({}))?;
-    let slack = case.slack()?;
-    let back = |sockets: u64| {
-        wait::until("the agent listens again", 60, || {
-            ensure!(slack.joined() > sockets, "no new socket");
-            Ok(())
-        })
-    };
-    case.agent.freeze()?;
-    let pressed = case.click("ada", &card, APPROVE)?;
-    let sockets = slack.joined();
-    case.agent.kill()?;
-    back(sockets)?;
-    ensure!(gate.arrived() == 0, "nobody has read the press");
-    for id in &pressed {
-        slack.redeliver(id)?;
-    }
-    wait::until("the eviction is at the gate", 20, || {
-        ensure!(gate.arrived() > 0, "none has arrived");
-        Ok(())
-    })?;
-    let sockets = slack.joined();
-    case.agent.kill()?;
-    gate.refuse_held()?;
-    gate.set(Answer::Allow);
-    back(sockets)?;
-    // The press comes once more: it was counted already.
-    for id in &pressed {
-        slack.redeliver(id)?;
-    }
-    done_once(case, "ada")?;
-    let after = case.card("web", &user_id("ada"), 10)?;
-    ensure!(after.ts == card.ts, "it became a second card");
-    ensure!(case.approvals()?.len() <= 1, "it was recorded twice");
-    case.untouched(5)
-}
-
-/// Waits until the agent is connected to its Slack.
-fn listens(case: &Case<'_>) -> Result<()> {
-    wait::until("a socket", 10, || {
-        ensure!(case.slack()?.sockets() == 1, "none is open");
-        Ok(())
-    })
-}
-
-fn slack_is_down(case: &Case<'_>) -> Result<()> {
-    listens(case)?;
-    case.slack()?.order(Fault::Down);
-    case.policy_with_slack(json!({}), json!({"autonomy": {"requireApproval": []}}))?;
-    case.start(&App::new("db", CRASHES_WHEN_SICK).kind("StatefulSet"))?;
-    let web = case.run_one(&App::new("web", CRASHES_WHEN_SICK), "web")?;
-    let db = case.ready_pods("db")?;
-    case.sicken(&web)?;
-    case.evicted(1, 40)?;
-    case.sicken(db.first().context("db has no pod")?)?;
-    let incident = case.stands("db", "AwaitingApproval", "ApprovalRequired", 40)?;
-    case.evicted(1, 0)?;
-    let answer = ["approve", incident.name(), "-n", &case.namespace];
-    case.stage.podmender(&answer)?;
-    case.evicted(2, 10)?;
-    case.slack()?.behave();
-    listens(case)?;
-    // What happened meanwhile is told once, as it is by then.
-    case.card("db", "Approved by", 60)?;
-    case.card("web", "", 10).map(drop)
-}
-
 /// The stand-in's page in a real browser: a person chooses who they are, reads the card and presses Approve there.
 fn in_a_browser(case: &Case<'_>) -> Result<()> {
     let browser = Browser::start()?;
     let card = asked(case, json!({}))?;
-    let page = format!("http://{}/#{}", case.slack()?.address, case.namespace);
+    let page = format!("http://{}/#{}", case.slack().address, case.namespace);
     browser.open(&page)?;
     let button = format!(r#"[data-ts="{}"] [data-action="{APPROVE}"]"#, card.ts);
     let approve = wait::until("the page shows the card", 20, || browser.find(&button))?;
@@ -421,7 +335,7 @@ fn in_a_browser(case: &Case<'_>) -> Result<()> {
 /// The kill switch in the card's thread, for approvers only.
 fn chatops(case: &Case<'_>) -> Result<()> {
     let card = asked(case, json!({}))?;
-    let slack = case.slack()?;
+    let slack = case.slack();
     let thread = Some(card.ts.as_str());
     let say = |who: &str, text: &str| slack.say(who, &case.namespace, thread, text);
     say("carl", "@podmender pause")?;
@@ -451,10 +365,10 @@ fn over_http(case: &Case<'_>) -> Result<()> {
         (Fault::WrongEncoding, 400),
         (Fault::Oversize, 413),
     ] {
-        case.slack()?.order(fault.clone());
+        case.slack().order(fault.clone());
         case.click("ada", &card, APPROVE)?;
         wait::until("the request is refused", 10, || {
-            let world = case.slack()?.world();
+            let world = case.slack().world();
             let last = world.deliveries.last().context("none was sent")?;
             // Of what is too long not all is read: then the connection may end before the answer is seen.
             let is_cut = fault == Fault::Oversize && last.answers == [0];
@@ -465,11 +379,11 @@ fn over_http(case: &Case<'_>) -> Result<()> {
             );
             Ok(())
         })?;
-        case.slack()?.behave();
+        case.slack().behave();
     }
     case.untouched(5)?;
     ensure!(case.approvals()?.is_empty(), "an answer was recorded");
-    case.slack()?.order(Fault::Replay);
+    case.slack().order(Fault::Replay);
     case.click("ada", &card, APPROVE)?;
     done_once(case, "ada")?;
     case.card("web", "Approved by", 10).map(drop)
