@@ -3,110 +3,21 @@
 use crate::alert::{
     beats::Beats,
     cards::{Cards, Refresh, Standing},
-    notice::{Notice, is_news},
+    notice::Notice,
+    pace::{Bundle, Limiter, Pace, Uptime},
 };
-use governor::{
-    Quota, RateLimiter,
-    clock::Clock,
-    middleware::NoOpMiddleware,
-    state::{InMemoryState, NotKeyed},
-};
+use governor::clock::Clock;
 use podmender_policy::{
     bounds::Text,
     decide::Reason,
     incident::{IncidentId, Phase},
 };
-use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc, time::Duration};
-use tokio::time::Instant;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// More than this many at once become one digest.
 const SINGLES: usize = 3;
 /// From this many on, notices are kept without what only a single message shows.
 const SLIM_FROM: usize = 50;
-
-/// Whether a message may be about many.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bundle {
-    /// Where many come at once, one message is about all.
-    Many,
-    /// Each incident is closed by itself on the other side, so each of its steps is told by itself; also that somebody has
-    /// answered.
-    Each,
-}
-
-impl Bundle {
-    fn is_news(self, told: Option<Phase>, now: Phase) -> bool {
-        let acts = matches!(now, Phase::Remediating | Phase::Verifying);
-        let answered = told == Some(Phase::AwaitingApproval) && acts;
-        is_news(told, now) || (answered && self == Self::Each)
-    }
-}
-
-/// How fast a channel may go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pace {
-    /// Whether messages may be about many.
-    pub bundle: Bundle,
-    /// Messages that may go at once after a pause; then one per `period`.
-    pub burst: NonZeroU32,
-    /// The least time between two messages in the long run.
-    pub period: Duration,
-    /// How long a digest waits for more to put in.
-    pub settle: Duration,
-    /// The pause after a digest: this for each entry, at least `pause_min`, at most `pause_max`.
-    pub pause_each: Duration,
-    /// See `pause_each`.
-    pub pause_min: Duration,
-    /// See `pause_each`.
-    pub pause_max: Duration,
-    /// The pause after a message about a storm: what still comes in joins the next one.
-    pub pause_storm: Duration,
-    /// The first wait after a failure; doubles up to `retry_max`.
-    pub retry: Duration,
-    /// The longest wait after a failure (a receiver may ask for more with Retry-After).
-    pub retry_max: Duration,
-}
-
-impl Pace {
-    /// One message a second, in bursts of `burst`: a storm of 200 workloads in 30 s makes at most `burst` + 2 messages.
-    #[must_use]
-    pub fn with_burst(burst: NonZeroU32) -> Self {
-        Self {
-            bundle: Bundle::Many,
-            burst,
-            period: Duration::from_secs(1),
-            settle: Duration::from_secs(2),
-            pause_each: Duration::from_millis(250),
-            pause_min: Duration::from_secs(2),
-            pause_max: Duration::from_secs(15),
-            pause_storm: Duration::from_secs(30),
-            retry: Duration::from_secs(1),
-            retry_max: Duration::from_secs(15),
-        }
-    }
-}
-
-/// Time since the outbox began, as governor wants it; follows tokio's clock, which tests can hold.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Uptime(Instant);
-
-impl Uptime {
-    pub(crate) fn start() -> Self {
-        Self(Instant::now())
-    }
-    pub(crate) fn at(self, time: Duration) -> Instant {
-        self.0 + time
-    }
-}
-
-impl Clock for Uptime {
-    type Instant = Duration;
-    fn now(&self) -> Duration {
-        self.0.elapsed()
-    }
-}
-
-type Limiter = RateLimiter<NotKeyed, InMemoryState, Uptime, NoOpMiddleware<Duration>>;
 
 /// What a lane wants.
 #[derive(Clone, Debug, PartialEq)]
@@ -164,8 +75,11 @@ pub(crate) struct Lane {
     told: BTreeMap<IncidentId, Phase>,
     /// After a failure: nothing before this.
     not_before: Duration,
-    /// After a digest: nothing but questions before this, so that what comes joins the next one.
+    /// After a digest of what fails: nothing but questions before this, so that what comes joins the next one.
     calm_until: Duration,
+    /// What adds to something that people know of waits until then: until the whole burst is there again for what they do
+    /// not know of yet, and after a digest a little longer.
+    follow_ups_from: Duration,
     /// The cards of a Slack app; no other channel has any.
     cards: Option<Cards>,
     /// What is said again and again, to a receiver that forgets.
@@ -188,15 +102,16 @@ impl Lane {
         Self {
             pace,
             clock,
-            limiter: limiter(pace, clock),
+            limiter: pace.limiter(clock),
             pending: BTreeMap::new(),
             under_way: UnderWay::Nothing,
             told: BTreeMap::new(),
             not_before: Duration::ZERO,
             calm_until: Duration::ZERO,
+            follow_ups_from: Duration::ZERO,
             cards: None,
             beats: None,
-            refreshes: refreshes(pace, clock),
+            refreshes: pace.refreshes(clock),
             no_refresh_before: Duration::ZERO,
             failures: 0,
             form: Form::Full,
@@ -225,8 +140,8 @@ impl Lane {
     pub(crate) fn set_pace(&mut self, pace: Pace) {
         if self.pace != pace {
             self.pace = pace;
-            self.limiter = limiter(pace, self.clock);
-            self.refreshes = refreshes(pace, self.clock);
+            self.limiter = pace.limiter(self.clock);
+            self.refreshes = pace.refreshes(self.clock);
         }
     }
 
@@ -351,11 +266,12 @@ impl Lane {
         Next::Again(beats.due(now))
     }
 
-    /// What is to be told now.
+    /// What is to be told now. What people do not know of yet goes at once, as far as the pace allows; the rest when that
+    /// costs it nothing.
     fn news(&self, now: Duration) -> Next {
-        let Some(first) = self.pending.values().min_by_key(|p| p.since) else {
+        if self.pending.is_empty() {
             return Next::Idle;
-        };
+        }
         if now < self.not_before {
             return Next::At(self.not_before);
         }
@@ -366,11 +282,39 @@ impl Lane {
         if now < self.calm_until {
             return Next::At(self.calm_until);
         }
+        let urgent = |p: &&Pending| now >= self.urgent_from(p);
+        if self.pending.values().any(|p| urgent(&p)) {
+            self.tell(now, Duration::ZERO, self.pending.values().filter(urgent))
+        } else {
+            self.tell(now, self.follow_ups_from, self.pending.values())
+        }
+    }
+
+    /// From when on a notice waits for nothing but the pace: at once if it is the first one, and else when it is overdue.
+    fn urgent_from(&self, pending: &Pending) -> Duration {
+        match is_first(&pending.notice) {
+            true => pending.since,
+            false => pending.since + self.pace.patience,
+        }
+    }
+
+    /// Tells of these, not before `from`: one by one, or in a digest with whatever else is pending if they are many.
+    fn tell<'a>(
+        &self,
+        now: Duration,
+        from: Duration,
+        these: impl Iterator<Item = &'a Pending> + Clone,
+    ) -> Next {
+        let Some(first) = these.clone().min_by_key(|p| p.since) else {
+            return Next::Idle;
+        };
         // In a storm nobody reads single messages: even the first waits a moment for those that come with it.
-        let storm = self.pending.values().any(|p| in_storm(&p.notice));
-        let many = (self.pending.len() > SINGLES || storm) && self.pace.bundle == Bundle::Many;
-        if many && now < first.since + self.pace.settle {
-            return Next::At(first.since + self.pace.settle);
+        let storm = these.clone().any(|p| in_storm(&p.notice));
+        let many = (these.count() > SINGLES || storm) && self.pace.bundle == Bundle::Many;
+        let settled = first.since + self.pace.settle;
+        let from = if many { from.max(settled) } else { from };
+        if now < from {
+            return Next::At(from.min(self.urgent_from(first).max(settled)));
         }
         self.paced(now, || {
             if many && self.pending.len() > 1 {
@@ -411,6 +355,9 @@ impl Lane {
 
     /// A message about these is under way.
     pub(crate) fn start(&mut self, about: Vec<Arc<Notice>>) {
+        // As the limiter counts: from then on all of the burst is free again.
+        let full_from = self.follow_ups_from.max(self.clock.now()) + self.pace.period;
+        self.follow_ups_from = full_from;
         self.under_way = UnderWay::News(about);
     }
 
@@ -458,7 +405,11 @@ impl Lane {
             let pause = pause.clamp(self.pace.pause_min, self.pace.pause_max);
             let storm = told.iter().any(|notice| in_storm(notice));
             let pause = if storm { self.pace.pause_storm } else { pause };
-            self.calm_until = now + pause;
+            if storm || told.iter().any(|notice| is_first(notice)) {
+                self.calm_until = now + pause;
+            } else {
+                self.follow_ups_from = self.follow_ups_from.max(now + pause);
+            }
         }
         self.failures = 0;
         self.form = Form::Full;
@@ -501,26 +452,13 @@ impl Lane {
     }
 }
 
+/// Whether it tells of something that people do not know of yet: that it fails, or fails again.
+fn is_first(notice: &Notice) -> bool {
+    matches!(notice.told, None | Some(Phase::Resolved)) && notice.phase != Phase::Resolved
+}
+
 fn in_storm(notice: &Notice) -> bool {
     notice.reason == Reason::Storm
-}
-
-/// Cards: three at once, and a sixth slower than messages (`chat.update` may be called 50 times a minute).
-fn refreshes(pace: Pace, clock: Uptime) -> Limiter {
-    const AT_ONCE: NonZeroU32 = NonZeroU32::MIN.saturating_add(2);
-    let slower = Pace {
-        burst: AT_ONCE,
-        period: pace.period + pace.period / 5,
-        ..pace
-    };
-    limiter(slower, clock)
-}
-
-fn limiter(pace: Pace, clock: Uptime) -> Limiter {
-    let quota = Quota::with_period(pace.period)
-        .unwrap_or(Quota::per_second(NonZeroU32::MIN))
-        .allow_burst(pace.burst);
-    RateLimiter::direct_with_clock(quota, clock)
 }
 
 #[cfg(test)]

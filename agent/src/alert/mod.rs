@@ -19,6 +19,7 @@ pub mod notice;
 #[cfg(test)]
 mod other_tests;
 pub mod outbox;
+pub mod pace;
 pub mod pagerduty;
 pub mod payload;
 pub mod post;

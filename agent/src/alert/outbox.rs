@@ -10,8 +10,9 @@ use crate::{
         channel::{self, Channel, Route},
         digest::Digest,
         discord,
-        lane::{Bundle, Form, Lane, Next, Pace, Uptime},
+        lane::{Form, Lane, Next},
         notice::Notice,
+        pace::{Bundle, Pace, Uptime},
         pagerduty, payload,
         post::{Failure, Post},
         slack,
@@ -120,21 +121,22 @@ impl fmt::Debug for Outbox {
     }
 }
 
-/// How fast each kind of channel may go. Slack allows one message a second, with short bursts.
+/// How fast each kind of channel may go. More than one message a second is more than a person reads, and than Slack allows
+/// beyond short bursts; PagerDuty takes 120 a minute, each about one incident.
 fn pace(channel: &Channel) -> Pace {
-    let burst = match channel {
+    let (most, burst) = match channel {
         Channel::SlackWebhook { .. }
         | Channel::SlackApp { .. }
         | Channel::Teams { .. }
-        | Channel::Discord { .. } => 2,
-        Channel::Webhook { .. } | Channel::Alertmanager { .. } => 3,
-        Channel::PagerDuty { .. } => 10,
+        | Channel::Discord { .. } => (60, 2),
+        Channel::Webhook { .. } | Channel::Alertmanager { .. } => (60, 3),
+        Channel::PagerDuty { .. } => (120, 10),
     };
-    let pace = Pace::with_burst(NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN));
+    let count = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
+    let pace = Pace::per_minute(count(most), count(burst));
     match channel {
         Channel::PagerDuty { .. } => Pace {
             bundle: Bundle::Each,
-            period: Duration::from_millis(500),
             ..pace
         },
         _ => pace,

@@ -87,6 +87,7 @@ impl Receiver {
 pub(super) fn hurried() -> Pace {
     Pace {
         period: Duration::from_millis(20),
+        patience: Duration::from_millis(300),
         settle: Duration::from_millis(40),
         pause_each: Duration::from_millis(1),
         pause_min: Duration::from_millis(40),
@@ -94,7 +95,7 @@ pub(super) fn hurried() -> Pace {
         pause_storm: Duration::from_millis(300),
         retry: Duration::from_millis(10),
         retry_max: Duration::from_millis(40),
-        ..Pace::with_burst(NonZeroU32::MIN)
+        ..Pace::per_minute(NonZeroU32::MIN, NonZeroU32::MIN)
     }
 }
 

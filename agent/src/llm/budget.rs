@@ -1,6 +1,6 @@
 //! How often a model may be asked: so many calls in any minute, and so many in any 24 hours, whatever fails.
 
-use crate::alert::lane::Uptime;
+use crate::alert::pace::Uptime;
 use governor::{
     Quota, RateLimiter,
     clock::Clock,

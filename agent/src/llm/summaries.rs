@@ -13,7 +13,7 @@ use super::{
     trouble::Trouble,
 };
 use crate::{
-    alert::{Secrets, lane::Uptime, outbox::Now},
+    alert::{Secrets, outbox::Now, pace::Uptime},
     evidence,
     metrics::{Metrics, SummaryResult},
 };
