@@ -16,6 +16,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::sync::{Notify, oneshot};
+use tokio_util::sync::CancellationToken;
 
 /// So many requests may wait; more are turned away.
 const MAX_WAITING: usize = 64;
@@ -130,6 +131,17 @@ pub async fn apply(asked: Asked, ctx: &Context) {
     let _ = answer.send(Applied { done, kept });
 }
 
+/// Applies what people asked for until `over`, and what waits then: it was acknowledged, so it is not lost when the agent stops.
+pub async fn apply_until(over: &CancellationToken, ctx: &Context) {
+    loop {
+        tokio::select! {
+            biased;
+            asked = ctx.requests.next() => apply(asked, ctx).await,
+            () = over.cancelled() => return,
+        }
+    }
+}
+
 fn in_force(policies: &[Arc<Policy>], name: &Name) -> Option<Arc<Policy>> {
     policies.iter().find(|p| p.key() == *name).cloned()
 }
@@ -161,6 +173,23 @@ mod tests {
         assert_eq!(asked.request, pause());
         drop(asked);
         assert!(applied.await.is_err(), "nobody is left to answer");
+    }
+
+    /// Row 37: whoever pauses a policy while the agent stops has paused it.
+    #[tokio::test]
+    async fn fault_37_what_was_asked_while_the_agent_stops_is_applied() {
+        let rig = crate::slack::rig::rig("stops").await;
+        let over = CancellationToken::new();
+        let first = rig.ctx.requests.push(pause()).expect("taken");
+        let late = async {
+            let applied = first.await.expect("applied");
+            let last = rig.ctx.requests.push(pause()).expect("taken");
+            over.cancel();
+            (applied, last)
+        };
+        let ((applied, last), ()) = futures::join!(late, apply_until(&over, &rig.ctx));
+        assert_eq!(applied.done, Done::NoSuchPolicy);
+        assert!(last.await.is_ok(), "it waited when all was over");
     }
 
     #[test]

@@ -145,7 +145,7 @@ pub async fn run(config: kube::Config, args: RunArgs) -> anyhow::Result<u8> {
     spawn(&mut tasks, "alerts", async move {
         outbox.alerts.run(|news| heard(news, &outbox)).await;
     });
-    answers(&args, &ctx, &health, &mut tasks).await?;
+    let heard_out = answers(&args, &ctx, &health, &stop, &mut tasks).await?;
     let explained = Arc::clone(&ctx);
     spawn(&mut tasks, "summaries", async move {
         explained
@@ -158,12 +158,13 @@ pub async fn run(config: kube::Config, args: RunArgs) -> anyhow::Result<u8> {
         granted,
         Arc::clone(&health),
         stop.clone(),
+        heard_out,
     ));
 
     tokio::select! {
         biased;
         () = stop.cancelled() => {
-            // The worker finishes the pass that it is in: no orphan intent (row 37).
+            // The worker finishes the pass that it is in: no orphan intent (row 37). What Slack was told is taken is written.
             let _ = tokio::time::timeout(DRAIN, &mut worker).await;
             tracing::info!("stopped");
             Ok(0)
@@ -187,17 +188,21 @@ fn spawn<T>(
     });
 }
 
-/// Lets people's answers in from Slack. Nothing else waits for any of it.
+/// Lets people's answers in from Slack. Nothing else waits for any of it, until the agent stops: what it gives is cancelled when
+/// all that was acknowledged is dealt with.
 async fn answers(
     args: &RunArgs,
     ctx: &Arc<Context>,
     health: &Arc<Health>,
+    stop: &CancellationToken,
     tasks: &mut JoinSet<Lost>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<CancellationToken> {
+    let heard_out = CancellationToken::new();
+    let over = heard_out.clone().drop_guard();
     let (sink, arrivals) = mpsc::channel(slack::arrival::ROOM);
     let (apis, metrics) = (Arc::clone(&ctx.slack), Arc::clone(&ctx.metrics));
     match args.slack.interactions {
-        Interactions::Off => return Ok(()),
+        Interactions::Off => return Ok(heard_out),
         Interactions::Socket => {
             let listening = slack::entrance::socket(apis, sink, metrics);
             spawn(tasks, "Slack's socket", listening);
@@ -213,13 +218,20 @@ async fn answers(
         }
     }
     let (intake, health) = (Intake::new(Arc::clone(ctx)), Arc::clone(health));
+    let stop = stop.clone();
     spawn(tasks, "Slack's answers", async move {
+        let _over = over;
         // Without its memory the agent would call every button an old one, and without policies nobody may press any.
-        health.remembered().await;
-        let _ = tokio::time::timeout(POLICIES, health.governed.wait()).await;
-        intake.run(arrivals).await;
+        let knows = async {
+            health.remembered().await;
+            let _ = tokio::time::timeout(POLICIES, health.governed.wait()).await;
+        };
+        let _ = stop.run_until_cancelled(knows).await;
+        if health.started.initialized() {
+            intake.run(arrivals, stop).await;
+        }
     });
-    Ok(())
+    Ok(heard_out)
 }
 
 /// Reads what the agent knew, and only then looks at anything: without its memory nothing is done.
@@ -228,16 +240,19 @@ async fn remember_and_work(
     granted: BTreeSet<Name>,
     health: Arc<Health>,
     stop: CancellationToken,
+    heard_out: CancellationToken,
 ) {
     let remembered = stop.run_until_cancelled(remember(&granted, &ctx, &health));
     if remembered.await.is_some() {
         let _ = health.started.set(());
-        work(ctx, granted, stop).await;
+        work(&ctx, granted, stop).await;
+        request::apply_until(&heard_out, &ctx).await;
+        let _ = record::flush(ctx.clock.now(), &ctx).await;
     }
 }
 
 /// Looks at what is due, one workload after the other, and keeps the ledger up to date in between.
-async fn work(ctx: Arc<Context>, granted: BTreeSet<Name>, stop: CancellationToken) {
+async fn work(ctx: &Context, granted: BTreeSet<Name>, stop: CancellationToken) {
     let mut forget = tokio::time::interval(upkeep::EVERY);
     let mut flush = tokio::time::interval(FLUSH);
     flush.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -248,16 +263,15 @@ async fn work(ctx: Arc<Context>, granted: BTreeSet<Name>, stop: CancellationToke
             () = stop.cancelled() => break,
             _ = flush.tick() => {
                 ctx.metrics.queue_depth(ctx.queue.depth());
-                if let Err(error) = record::flush(ctx.clock.now(), &ctx).await {
+                if let Err(error) = record::flush(ctx.clock.now(), ctx).await {
                     tracing::warn!(error = describe(&error), "the ledger lags behind the incidents");
                 }
             }
-            _ = forget.tick() => upkeep::forget(&granted, ctx.clock.now(), &ctx).await,
-            asked = ctx.requests.next() => request::apply(asked, &ctx).await,
-            turn = ctx.queue.next() => pass(&turn, &ctx, &mut failures).await,
+            _ = forget.tick() => upkeep::forget(&granted, ctx.clock.now(), ctx).await,
+            asked = ctx.requests.next() => request::apply(asked, ctx).await,
+            turn = ctx.queue.next() => pass(&turn, ctx, &mut failures).await,
         }
     }
-    let _ = record::flush(ctx.clock.now(), &ctx).await;
 }
 
 async fn pass(turn: &Turn, ctx: &Context, failures: &mut HashMap<WorkloadRef, u32>) {

@@ -1,9 +1,11 @@
 //! Approvals: who decided what, for which incident, remedy, object and generation, until when.
 
 mod person;
+mod place;
 mod ticket;
 
 pub use person::{NoRight, PersonKind, SlackPerson};
+pub use place::{Given, NoPlace, Search};
 pub use ticket::Ticket;
 
 use crate::{

@@ -338,9 +338,13 @@ fn a_yes_does_what_was_shown_or_is_asked_for_anew() {
     };
     let incident = shop.incident.as_mut().unwrap();
     incident.status.approval.as_mut().unwrap().effect = Some(gone);
+    // Whoever answers although it was put off waits no longer.
+    incident.status.snoozed_until = Some(shop.now + jiff::SignedDuration::from_hours(1));
     shop.approvals = vec![answer(&shop, Answer::Approve)];
-    shop.pass(&policy);
+    let plan = shop.pass(&policy);
     assert!(shop.acts.is_empty());
+    let because = Reason::ChangedSince;
+    assert!(plan.facts.contains(&Fact::Withdrawn { because }));
     assert_eq!(shop.phase(), Some(Phase::AwaitingApproval));
     assert_eq!(shown(&shop), now, "the question is put again, as it is now");
     shop.wait(5);

@@ -157,6 +157,17 @@ impl Approval {
         self
     }
 
+    /// Whose answer it is, and which.
+    #[must_use]
+    pub fn given(&self) -> approval::Given {
+        let spec = &self.spec;
+        approval::Given {
+            by: spec.by.clone().unwrap_or_default(),
+            via: spec.via.clone().unwrap_or_default(),
+            answer: spec.answer,
+        }
+    }
+
     /// What `plan` reads, if it is still unused. `None` without a creation time: then the API server has not made it.
     #[must_use]
     pub fn unused(&self) -> Option<approval::Approval> {

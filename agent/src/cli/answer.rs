@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use kube::{Api, ResourceExt, api::PostParams};
 use podmender_policy::{
-    approval::{Answer, ApprovalRequest},
+    approval::{Answer, ApprovalRequest, NoPlace, Search},
     bounds::{Name, Text},
     incident::{Incident, IncidentId, Phase},
 };
@@ -110,45 +110,51 @@ async fn place(
     answer: Answer,
     by: Option<Text<256>>,
 ) -> anyhow::Result<Place> {
-    let mut decided = String::new();
-    for n in 1..=asked.needed.max(1) {
-        let id = IncidentId(Name::new(&incident.name_any()));
-        let approval = approval(&id, asked, n, answer, by.clone())
-            .beside(&id, &incident.uid().unwrap_or_default());
-        let name = approval.name_any();
-        match api.create(&PostParams::default(), &approval).await {
+    let id = IncidentId(Name::new(&incident.name_any()));
+    let made = approval(&id, asked, answer, by).beside(&id, &incident.uid().unwrap_or_default());
+    let mut search = Search::new(&id, asked, made.given());
+    loop {
+        let made = match answer {
+            Answer::Approve | Answer::Deny => at(&search.name(), made.clone()),
+            // Putting it off decides nothing: it takes nobody's place.
+            Answer::Snooze => beside(&asked.slot(&id, 0), made.clone()),
+        };
+        match api.create(&PostParams::default(), &made).await {
             Ok(made) => return Ok(Place::Made(Box::new(made))),
             Err(kube::Error::Api(status)) if status.code == 409 => {}
-            Err(error) => {
-                return Err(cluster.explain(&format!("create approval {name}"), error));
-            }
+            Err(error) => return Err(cluster.explain("create the approval", error)),
         }
-        let taken = api
-            .get(&name)
-            .await
-            .map_err(|e| cluster.explain(&format!("read approval {name}"), e))?;
-        let whose = taken.spec.by.clone().unwrap_or_else(|| "somebody".into());
-        if by.as_ref() == Some(&whose) {
-            return Ok(Place::Taken("you have answered already".to_owned()));
-        }
-        let said = match taken.spec.answer {
-            Answer::Approve => "approved",
-            Answer::Deny => "denied",
-            Answer::Snooze => "snoozed",
-        };
-        decided = format!("{whose} {said} it");
-        if taken.spec.answer == Answer::Deny {
-            break;
+        let name = search.name();
+        let taken = api.get(name.as_str()).await;
+        let taken = taken.map_err(|e| cluster.explain(&format!("read approval {name}"), e))?;
+        if let Some(why) = search.taken_by(taken.given()) {
+            return Ok(Place::Taken(explain(&why)));
         }
     }
-    Ok(Place::Taken(decided))
+}
+
+fn explain(why: &NoPlace) -> String {
+    let done = |answer: &Answer| match answer {
+        Answer::Approve => "approved",
+        Answer::Deny => "denied",
+        Answer::Snooze => "snoozed",
+    };
+    match why {
+        NoPlace::Before => "you have answered so already".to_owned(),
+        NoPlace::Otherwise(before) => {
+            format!("you have {} it before, and that holds", done(before))
+        }
+        NoPlace::Taken(other) if other.by.is_empty() => {
+            format!("somebody {} it before you", done(&other.answer))
+        }
+        NoPlace::Taken(other) => format!("{} {} it before you", other.by, done(&other.answer)),
+    }
 }
 
 /// Binds the answer to just what was shown: remedy, UID and generation.
 fn approval(
     incident: &IncidentId,
     asked: &ApprovalRequest,
-    n: u8,
     answer: Answer,
     by: Option<Text<256>>,
 ) -> api::Approval {
@@ -156,19 +162,21 @@ fn approval(
         by,
         ..api::ApprovalBody::answering(incident, asked, answer)
     };
-    match answer {
-        Answer::Approve | Answer::Deny => {
-            api::Approval::new(asked.slot(incident, n).as_str(), body)
-        }
-        // Putting it off decides nothing: it takes nobody's place.
-        Answer::Snooze => {
-            let mut made = api::Approval::new("", body);
-            made.metadata.name = None;
-            let slot = asked.slot(incident, 0);
-            made.metadata.generate_name = Some(format!("{slot}-"));
-            made
-        }
-    }
+    let mut made = api::Approval::new("", body);
+    made.metadata.name = None;
+    made
+}
+
+/// With this name.
+fn at(name: &Name, mut made: api::Approval) -> api::Approval {
+    made.metadata.name = Some(name.to_string());
+    made
+}
+
+/// With a name that nothing has yet.
+fn beside(stem: &Name, mut made: api::Approval) -> api::Approval {
+    made.metadata.generate_name = Some(format!("{stem}-"));
+    made
 }
 
 /// Who the API server says that we are. Where the admission policy of approvals is in force, another name is refused; elsewhere it is
@@ -211,7 +219,7 @@ mod tests {
     fn an_answer_copies_what_was_shown() {
         let asked = question(&asking(), sample::now()).expect("asked");
         let incident = IncidentId("x".repeat(63).into());
-        let made = approval(&incident, &asked, 1, Answer::Approve, Some("ada".into()))
+        let made = approval(&incident, &asked, Answer::Approve, Some("ada".into()))
             .beside(&incident, "uid-i");
         let owner = &made.metadata.owner_references.as_ref().expect("an owner")[0];
         assert_eq!(
@@ -219,13 +227,32 @@ mod tests {
             ("Incident", "uid-i")
         );
         assert_eq!((made.spec.uid.as_str(), made.spec.generation), ("uid-w", 4));
-        let name = made.metadata.name.expect("a place");
+        let search = Search::new(&incident, &asked, made.given());
+        let name = at(&search.name(), made).metadata.name.expect("a place");
         assert!(name.len() <= 63 && name.ends_with("-0-1"), "{name}");
-        let other = approval(&incident, &asked, 1, Answer::Deny, None);
+    }
+
+    #[test]
+    fn why_there_is_no_place_is_said() {
+        let mut other = approval(
+            &IncidentId("x".into()),
+            &question(&asking(), sample::now()).expect("asked"),
+            Answer::Deny,
+            Some("ann".into()),
+        )
+        .given();
         assert_eq!(
-            other.metadata.name,
-            Some(name),
-            "the first answer has the place"
+            explain(&NoPlace::Taken(other.clone())),
+            "ann denied it before you"
+        );
+        other.by = Text::default();
+        assert_eq!(
+            explain(&NoPlace::Taken(other)),
+            "somebody denied it before you"
+        );
+        assert_eq!(
+            explain(&NoPlace::Otherwise(Answer::Approve)),
+            "you have approved it before, and that holds"
         );
     }
 

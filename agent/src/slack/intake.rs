@@ -14,9 +14,9 @@ use super::{
     ruling::{Refusal, Step, Wish, may_look, rule},
 };
 use crate::{alert::slack_details::details_view, context::Context};
-use futures::{StreamExt, stream::FuturesUnordered};
+use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
 use podmender_policy::{
-    approval::{Answer, SNOOZE},
+    approval::{Answer, NoPlace, SNOOZE},
     bounds::Name,
     incident::Incident,
     observation::{Freshness, Presence},
@@ -24,6 +24,7 @@ use podmender_policy::{
 };
 use std::sync::Arc;
 use tokio::{sync::mpsc, time::Instant};
+use tokio_util::sync::CancellationToken;
 
 /// So much is worked on at once; one slow answer of Slack or the API server holds up nobody else.
 const AT_ONCE: usize = 64;
@@ -60,9 +61,9 @@ impl Ending {
     pub(super) fn category(&self) -> &'static str {
         match self {
             Self::Recorded(Recorded::Now) => "recorded",
-            Self::Recorded(Recorded::Before) => "repeated",
-            Self::Recorded(Recorded::Otherwise(_)) => "answered_otherwise",
-            Self::Recorded(Recorded::Taken { .. }) => "too_late",
+            Self::Recorded(Recorded::Not(NoPlace::Before)) => "repeated",
+            Self::Recorded(Recorded::Not(NoPlace::Otherwise(_))) => "answered_otherwise",
+            Self::Recorded(Recorded::Not(NoPlace::Taken(_))) => "too_late",
             Self::Shown => "shown",
             Self::Refused(refusal) => refusal.category(),
             Self::Unproven(_) => "unproven",
@@ -81,11 +82,13 @@ impl Intake {
         Self { ctx, api, people }
     }
 
-    /// Works on what comes in until both transports are gone.
-    pub async fn run(self, mut arrivals: mpsc::Receiver<Arrival>) {
+    /// Works on what comes in. From `stop` on nothing more is taken, so nothing more is acknowledged; what was is finished.
+    pub async fn run(self, mut arrivals: mpsc::Receiver<Arrival>, stop: CancellationToken) {
         let mut at_work = FuturesUnordered::new();
+        let mut stopped = std::pin::pin!(stop.cancelled().fuse());
         loop {
             tokio::select! {
+                () = &mut stopped => arrivals.close(),
                 arrival = arrivals.recv(), if at_work.len() < AT_ONCE => match arrival {
                     Some(arrival) => at_work.push(self.take(arrival)),
                     None => break,
@@ -236,15 +239,17 @@ impl Intake {
         let elsewhere = incident.map(|i| instead(verb, i)).unwrap_or_default();
         Some(match ending {
             Ending::Shown | Ending::Recorded(Recorded::Now) => return None,
-            Ending::Recorded(Recorded::Before) => Private::text("You have answered so already."),
-            Ending::Recorded(Recorded::Otherwise(before)) => Private::text(format!(
+            Ending::Recorded(Recorded::Not(NoPlace::Before)) => {
+                Private::text("You have answered so already.")
+            }
+            Ending::Recorded(Recorded::Not(NoPlace::Otherwise(before))) => Private::text(format!(
                 "You have {} it before, and that holds.",
                 done(*before)
             )),
-            Ending::Recorded(Recorded::Taken { by, answer }) => {
-                Private::default().by(by.as_str()).then(format!(
+            Ending::Recorded(Recorded::Not(NoPlace::Taken(other))) => {
+                Private::default().whose(other).then(format!(
                     " {} it before you. Your press changed nothing.",
-                    done(*answer)
+                    done(other.answer)
                 ))
             }
             Ending::Refused(refusal) => refusal.explain(self.ctx.clock.now()),

@@ -381,7 +381,34 @@ async fn a_slow_click_holds_up_nobody() {
         }
     };
     tokio::select! {
-        () = intake.run(arrivals) => panic!("ended"),
+        () = intake.run(arrivals, CancellationToken::new()) => panic!("ended"),
         shown = tokio::time::timeout(std::time::Duration::from_secs(10), shown) => shown.expect("in time"),
     }
+}
+
+/// Rows 33 and 37: what was acknowledged before SIGTERM is written; what comes later is not acknowledged, so Slack says so.
+#[tokio::test]
+async fn fault_33_and_37_what_was_acknowledged_is_written_when_the_agent_stops() {
+    let (rig, intake, ticket) = asked("stops").await;
+    let (sink, arrivals) = mpsc::channel(8);
+    for user in ["U0DORA001", "U0ADA0001"] {
+        let room = sink.try_reserve().expect("room");
+        room.send(click(user, Button::Approve, &ticket));
+    }
+    // A transport is between acknowledging and handing on.
+    let room = sink.try_reserve().expect("room");
+    let stop = CancellationToken::new();
+    stop.cancel();
+    let handed_on = async {
+        while sink.try_reserve().is_ok() {
+            tokio::task::yield_now().await;
+        }
+        room.send(click("U0ADA0001", Button::Details, &ticket));
+    };
+    let all = async { futures::join!(intake.run(arrivals, stop), handed_on) };
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(10), all).await;
+    assert!(ended.is_ok(), "it ends although the transports are there");
+    assert_eq!(rig.server.written().len(), 1);
+    assert_eq!(rig.slack.told()[0].0, "U0DORA001");
+    assert_eq!(rig.slack.asked("views.open").len(), 1);
 }

@@ -1,6 +1,7 @@
 //! What one person reads and nobody else: sentences of ours, in which only the names of members are more than text.
 
 use crate::alert::sentence::Sentence;
+use podmender_policy::approval::Given;
 use serde_json::{Value, json};
 
 /// More than this is cut: a private answer is a few sentences, or a short list.
@@ -21,6 +22,12 @@ impl Private {
     #[must_use]
     pub fn then(self, text: impl Into<String>) -> Self {
         Self(self.0.then(text))
+    }
+
+    /// Whoever gave that answer.
+    #[must_use]
+    pub fn whose(self, given: &Given) -> Self {
+        Self(self.0.by(given.by.as_str(), &given.via))
     }
 
     /// Whoever decided, as an incident notes it: one name or several. Members of Slack appear by name.

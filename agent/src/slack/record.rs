@@ -7,7 +7,7 @@ use super::interaction::Speaker;
 use crate::{api, error::code, record::within};
 use kube::{Api, Client, api::PostParams};
 use podmender_policy::{
-    approval::{Answer, ApprovalRequest, Entrance},
+    approval::{Answer, ApprovalRequest, Entrance, Given, NoPlace, Search},
     bounds::{Name, Text},
     incident::Incident,
     remedy::RemedyName,
@@ -27,17 +27,8 @@ const SNOOZES: u8 = 4;
 pub enum Recorded {
     /// Written.
     Now,
-    /// The same person had given the same answer before.
-    Before,
-    /// The same person had answered otherwise, and that holds.
-    Otherwise(Answer),
-    /// Somebody else was faster.
-    Taken {
-        /// Who.
-        by: Text<256>,
-        /// What they answered.
-        answer: Answer,
-    },
+    /// There was no place for it any more.
+    Not(NoPlace),
 }
 
 /// Why it could not be written. Nothing was done.
@@ -92,22 +83,18 @@ impl Desk<'_> {
         asked: &ApprovalRequest,
         answer: Answer,
     ) -> Result<Recorded, Trouble> {
-        let places = 1..=asked.needed.max(1);
-        let mut found = Recorded::Before;
-        for place in places {
-            let name = asked.slot(&self.incident.id, place);
-            found = match self.write(&name, self.body(asked, answer)).await? {
+        let mut search = Search::new(&self.incident.id, asked, self.given(answer));
+        loop {
+            let body = self.body(asked, answer);
+            match self.write(&search.name(), body).await? {
                 Written::Made => return Ok(Recorded::Now),
-                Written::Taken(other) => self.compare(&other, answer),
-            };
-            // A no decides, and nobody says the same twice. A yes leaves the next place to another person, or to the same one's no.
-            let yes = Answer::Approve;
-            let goes_on = matches!(&found, Recorded::Taken { answer, .. } | Recorded::Otherwise(answer) if *answer == yes);
-            if !goes_on {
-                return Ok(found);
+                Written::Taken(other) => {
+                    if let Some(why) = search.taken_by(other.given()) {
+                        return Ok(Recorded::Not(why));
+                    }
+                }
             }
         }
-        Ok(found)
     }
 
     /// Puts the incident off. One snooze follows another: of two at the same moment the first one counts.
@@ -131,10 +118,21 @@ impl Desk<'_> {
             match self.write(&name, body.clone()).await? {
                 Written::Made => return Ok(Recorded::Now),
                 Written::Taken(other) if did_not_count(&other) => {}
-                Written::Taken(other) => return Ok(self.compare(&other, Answer::Snooze)),
+                Written::Taken(other) => {
+                    let mine = self.given(Answer::Snooze);
+                    return Ok(Recorded::Not(mine.behind(other.given())));
+                }
             }
         }
         Err(Trouble::Refused(409))
+    }
+
+    fn given(&self, answer: Answer) -> Given {
+        Given {
+            by: Text::new(self.speaker.user.as_str()),
+            via: self.via(),
+            answer,
+        }
     }
 
     fn body(&self, asked: &ApprovalRequest, answer: Answer) -> api::ApprovalBody {
@@ -163,22 +161,6 @@ impl Desk<'_> {
         Entrance::Slack {
             user: self.speaker.user.clone(),
             team: self.speaker.team.clone(),
-        }
-    }
-
-    fn compare(&self, other: &api::Approval, answer: Answer) -> Recorded {
-        let spec = &other.spec;
-        let same_person = match &spec.via {
-            Some(Entrance::Slack { user, .. }) => *user == self.speaker.user,
-            _ => false,
-        };
-        match (same_person, spec.answer == answer) {
-            (true, true) => Recorded::Before,
-            (true, false) => Recorded::Otherwise(spec.answer),
-            (false, _) => Recorded::Taken {
-                by: spec.by.clone().unwrap_or_default(),
-                answer: spec.answer,
-            },
         }
     }
 

@@ -15,6 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{net::TcpListener, sync::mpsc};
+use tokio_util::sync::CancellationToken;
 
 const SECRET: &str = "8f742231b10e8888";
 
@@ -55,7 +56,7 @@ async fn fault_45_and_49_a_hundred_clicks_over_http_are_one_answer() {
     let (sink, arrivals) = mpsc::channel(ROOM);
     let (apis, metrics) = (Arc::clone(&rig.ctx.slack), Arc::clone(&rig.ctx.metrics));
     let serving = entrance::http(listener, apis, sink, metrics, rig.ctx.clock);
-    let working = Intake::new(Arc::clone(&rig.ctx)).run(arrivals);
+    let working = Intake::new(Arc::clone(&rig.ctx)).run(arrivals, CancellationToken::new());
     let client = reqwest::Client::builder()
         .tls_certs_only([])
         .build()

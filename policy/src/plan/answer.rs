@@ -57,10 +57,8 @@ impl Pass<'_> {
             return self.escalate(Reason::Denied, &format!("By {}.", no.by));
         }
         if self.has_changed() {
-            // Every yes was refused for it. Whoever is asked anew sees what it is about now.
-            self.incident
-                .withdraw(Reason::ChangedSince, &mut self.facts);
-            return self.undecided(diagnosis);
+            // Every yes was refused for it.
+            return self.ask_anew(diagnosis);
         }
         let mut votes = self.votes();
         let mut last = None;
@@ -86,7 +84,12 @@ impl Pass<'_> {
         let mut ruling = self.rule(diagnosis, Consented::ByPerson);
         if ruling.decision.kind == DecisionKind::Remediate {
             ruling.effect = match ruling.effect.map(|effect| self.as_shown(effect)) {
-                Some(None) => return self.ask_anew(diagnosis, [last].iter().chain(&rest)),
+                Some(None) => {
+                    self.refuse([last].iter().chain(&rest), Reason::ChangedSince);
+                    // Whoever answers waits for nothing more.
+                    self.incident.status.snoozed_until = None;
+                    return self.ask_anew(diagnosis);
+                }
                 Some(shown) => shown,
                 None => None,
             };
@@ -129,21 +132,11 @@ impl Pass<'_> {
         }
     }
 
-    /// The answers were to something else: the question is put again, as it is now.
-    fn ask_anew<'a>(
-        mut self,
-        diagnosis: &Diagnosis,
-        answers: impl IntoIterator<Item = &'a Approval>,
-    ) -> Plan {
-        self.refuse(answers, Reason::ChangedSince);
-        let ruling = self.rule(diagnosis, Consented::NotYet);
-        match ruling.decision.kind {
-            DecisionKind::Hold => self.awaiting(None),
-            DecisionKind::Remediate
-            | DecisionKind::RequestApproval
-            | DecisionKind::Escalate
-            | DecisionKind::Resolve => self.apply(ruling),
-        }
+    /// What was asked about is no more: the question is taken back, and put again as it is now, if it still has to be.
+    fn ask_anew(mut self, diagnosis: &Diagnosis) -> Plan {
+        self.incident
+            .withdraw(Reason::ChangedSince, &mut self.facts);
+        self.undecided(diagnosis)
     }
 
     /// Takes what needs no judgement of the failure: snoozes, and answers that cannot count. Gives the others, oldest first.
