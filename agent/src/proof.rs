@@ -27,7 +27,7 @@ const TICK: Duration = Duration::from_secs(5);
 /// How often it is tried.
 const EVERY: Duration = Duration::from_secs(300);
 /// What the admission policy says to an answer in another's name; a test holds the two equal.
-const WORDS: &str =
+pub(crate) const WORDS: &str =
     "spec.by must be the user who answers, as the API server knows it (kubectl auth whoami)";
 
 /// What came of a try.

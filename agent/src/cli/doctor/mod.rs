@@ -2,6 +2,7 @@
 
 mod cluster;
 mod policies;
+mod proof;
 mod rights;
 mod slack;
 
@@ -60,6 +61,7 @@ pub async fn run(global: &Global, args: &DoctorArgs) -> anyhow::Result<u8> {
             ))?;
         }
         rights::check(&cluster, args, &namespaces, &mut report).await?;
+        proof::check(&cluster, args, &found, &mut report).await?;
         policies::check(&found, args, &namespaces, &mut report).await?;
     }
     report.end()

@@ -128,7 +128,7 @@ async fn entrance(apis: &Apis) -> Finding {
             "Slack answers: there is a signing secret, for --slack-interactions http".into(),
         ),
         Err(_) => Finding::Note(format!(
-            "Slack answers: none come in, since the Secret has neither {APP_TOKEN} (for a socket) nor {SIGNING_SECRET} (for signed requests); buttons do nothing, `podmender approve` works"
+            "Slack answers: none come in, since the Secret has neither {APP_TOKEN} (for a socket) nor {SIGNING_SECRET} (for signed requests): cards have no buttons, and say how to answer by `kubectl podmender approve`"
         )),
     }
 }
