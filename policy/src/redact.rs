@@ -1,15 +1,21 @@
 //! `Evidence -> RedactedEvidence`: the only form in which evidence leaves the process.
 //!
-//! Four passes find secrets, from the surest to the vaguest: private keys (`pem`), what stands under a telling name
-//! (`keyed`), addresses with credentials (`url`), tokens of well-known shape (`tokens`), and long opaque strings where a
-//! word before them tells (`opaque`). They are plain scanners over bytes: nothing is compiled or kept, so they cost no
-//! memory at rest, and their time is linear in the text. A secret becomes `<class-n>`; equal secrets keep one number.
+//! Five passes find secrets, from the surest to the vaguest: private keys (`pem`), tokens of well-known shape (`tokens`),
+//! addresses with credentials (`url`), what stands under a telling name (`keyed`), and long opaque strings where a word
+//! before them tells (`opaque`). Each first asks for the few places that are worth a look, of all bytes at once (`scan`,
+//! `quads`), and looks at no other. Nothing is kept, and their time is linear in the text. A secret becomes `<class-n>`;
+//! equal secrets keep one number.
 
+mod alphabet;
 mod class;
+mod families;
 mod keyed;
 mod names;
+mod odd;
 mod opaque;
 mod pem;
+mod quads;
+mod scan;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -23,7 +29,7 @@ use crate::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap, fmt::Write};
 
 /// Evidence in which secrets are replaced by placeholders.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -100,13 +106,13 @@ pub fn raw(text: &str) -> String {
 /// Replaces secrets in several texts; the same secret gets the same placeholder in all of them.
 #[derive(Default)]
 pub struct Redactor {
-    /// Class and value of each secret seen so far. Lives as long as one piece of evidence is put together.
-    known: Vec<(&'static str, Box<str>)>,
+    /// For each class, the number of each secret seen so far. Lives as long as one piece of evidence is put together.
+    known: BTreeMap<&'static str, BTreeMap<Box<str>, usize>>,
 }
 
 impl std::fmt::Debug for Redactor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Redactor({} secrets)", self.known.len())
+        write!(f, "Redactor({} secrets)", self.count())
     }
 }
 
@@ -114,7 +120,7 @@ impl Redactor {
     /// How many different secrets were replaced so far.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.known.len()
+        self.known.values().map(BTreeMap::len).sum()
     }
 
     /// Replaces every secret in `text`.
@@ -129,7 +135,7 @@ impl Redactor {
             out.push_str(text.get(at..span.start).unwrap_or_default());
             let secret = text.get(span.start..span.end).unwrap_or_default();
             let number = self.number(span.class, secret);
-            out.push_str(&format!("<{}-{number}>", span.class));
+            let _ = write!(out, "<{}-{number}>", span.class);
             at = span.end;
         }
         out.push_str(text.get(at..).unwrap_or_default());
@@ -144,12 +150,12 @@ impl Redactor {
     }
 
     fn number(&mut self, class: &'static str, secret: &str) -> usize {
-        let known = self.known.iter().filter(|(c, _)| *c == class);
-        if let Some(at) = known.clone().position(|(_, s)| **s == *secret) {
-            return at + 1;
+        let known = self.known.entry(class).or_default();
+        if let Some(number) = known.get(secret) {
+            return *number;
         }
-        let number = known.count() + 1;
-        self.known.push((class, secret.into()));
+        let number = known.len() + 1;
+        known.insert(secret.into(), number);
         number
     }
 }
@@ -200,11 +206,6 @@ fn is_placeholder_inside(inner: &str) -> bool {
             && !number.is_empty()
             && number.bytes().all(|b| b.is_ascii_digit())
     })
-}
-
-/// Whether `text` was cut right at `end` (`bounds::Text` marks that with `…`): a token there may be shorter than it was.
-fn is_cut_at(text: &str, end: usize) -> bool {
-    text.get(end..).is_some_and(|rest| rest.trim_end() == "…")
 }
 
 /// The nearest character boundary at or before `at`.

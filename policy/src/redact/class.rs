@@ -28,6 +28,20 @@ const fn classes() -> [u8; 256] {
     table
 }
 
+/// Letters, digits and `_`, as comparisons: many bytes are compared at once.
+pub(super) fn is_word(b: u8) -> bool {
+    is_alphanumeric(b) | (b == b'_')
+}
+
+/// `[A-Za-z0-9+/_-]`, as comparisons.
+pub(super) fn is_opaque(b: u8) -> bool {
+    is_word(b) | (b == b'-') | (b == b'+') | (b == b'/')
+}
+
+fn is_alphanumeric(b: u8) -> bool {
+    ((b | 0x20).wrapping_sub(b'a') < 26) | (b.wrapping_sub(b'0') < 10)
+}
+
 /// Whether `b` is of the class.
 pub(super) fn is(b: u8, class: u8) -> bool {
     CLASSES[usize::from(b)] & class != 0
@@ -47,9 +61,9 @@ pub(super) fn end(bytes: &[u8], at: usize, class: u8) -> usize {
     run.map_or(bytes.len(), |n| at + n)
 }
 
-/// Where the run of the class begins in which `at` is.
-pub(super) fn back(bytes: &[u8], at: usize, class: u8) -> usize {
-    let before = bytes.get(..at).unwrap_or_default();
+/// Where the run of the class begins in which `at` is, not before `from`.
+pub(super) fn back(bytes: &[u8], from: usize, at: usize, class: u8) -> usize {
+    let before = bytes.get(from..at).unwrap_or_default();
     let gap = before.iter().rposition(|b| !is(*b, class));
-    gap.map_or(0, |n| n + 1)
+    gap.map_or(from, |n| from + n + 1)
 }

@@ -13,39 +13,38 @@ const PAIR: usize = 160;
 
 pub(super) fn find(text: &str, spans: &mut Vec<Span>) {
     let bytes = text.as_bytes();
-    let mut at = 0;
-    let mut pair: Option<(usize, Kind)> = None;
-    loop {
-        let start = class::begin(bytes, at, class::NAME);
-        if start >= bytes.len() {
-            break;
+    let mut from = 0;
+    let mut pair = None;
+    names::hints(bytes, |hint| {
+        if hint < from {
+            return;
         }
-        at = class::end(bytes, start, class::NAME);
-        if !may_be_assigned(bytes, start, at) {
-            continue;
+        let start = class::back(bytes, from, hint, class::NAME);
+        from = class::end(bytes, hint, class::NAME);
+        if may_be_assigned(bytes, start, from) {
+            let name = text.get(start..from).unwrap_or_default();
+            spans.extend(bearer(text, name, from));
+            let span = assigned(text, name, from, &mut pair);
+            from = span.map_or(from, |s| from.max(s.end));
+            spans.extend(span);
         }
-        let name = text.get(start..at).unwrap_or_default();
-        spans.extend(bearer(text, name, at));
-        let name = name.trim_start_matches(['-', '.']);
-        let name = after_escape(text, at - name.len(), name);
-        if name.len() > names::MAX {
-            continue;
-        }
-        let place = Place {
-            text,
-            start: at - name.len(),
-            end: at,
-        };
-        if place.is_in_placeholder() {
-            continue;
-        }
-        let kind = names::kind(name).or_else(|| pair_kind(name, at, &mut pair, &place));
-        let Some(kind) = kind else { continue };
-        if let Some(span) = place.value(kind) {
-            at = at.max(span.end);
-            spans.push(span);
-        }
+    });
+}
+
+/// What is assigned to the name that ends at `end`, if it is a secret.
+fn assigned(text: &str, name: &str, end: usize, pair: &mut Option<(usize, Kind)>) -> Option<Span> {
+    let name = name.trim_start_matches(['-', '.']);
+    let name = after_escape(text, end - name.len(), name);
+    let place = Place {
+        text,
+        start: end - name.len(),
+        end,
+    };
+    if name.len() > names::MAX || place.is_in_placeholder() {
+        return None;
     }
+    let kind = names::kind(name).or_else(|| pair_kind(name, end, pair, &place))?;
+    place.value(kind)
 }
 
 /// A cheap look at what follows, before any at the name itself: most words of a log are followed by another word.

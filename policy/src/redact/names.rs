@@ -1,5 +1,11 @@
 //! Names under which secrets stand: `DB_PASSWORD`, `clientSecret`, `X-Api-Key`, `spring.datasource.password`.
 
+use super::{
+    quads::{Case, Quads},
+    scan,
+};
+use std::ops::Range;
+
 /// What stands under a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Kind {
@@ -116,16 +122,42 @@ const KEYS: [&str; 25] = [
     "hmac",
 ];
 
+/// How the words begin without which a name tells nothing; or that say that a name or its value follows, or a scheme of
+/// authorization.
+const PARTS: [&str; 18] = [
+    "pass", "pw", "secr", "sig", "sess", "sas", "toke", "key", "cred", "cook", "auth", "bear",
+    "basi", "hmac", "jwt", "otp", "name", "valu",
+];
+
+static TELLING: Quads = telling();
+
+const fn telling() -> Quads {
+    let mut quads = Quads::NONE;
+    let mut i = 0;
+    while i < PARTS.len() {
+        quads = quads.with(i, PARTS[i], Case::Any);
+        i += 1;
+    }
+    quads
+}
+
+/// Calls `found` with each place in a text where a name may be telling: the others need no look.
+pub(super) fn hints(bytes: &[u8], found: impl FnMut(usize)) {
+    let tells = |window: &[u8; 67], at: usize| {
+        let quad = [window[at], window[at + 1], window[at + 2], window[at + 3]];
+        TELLING.buckets(quad) != 0
+    };
+    scan::places(bytes, tells, found);
+}
+
 /// What stands under `name`, if it is telling.
 pub(super) fn kind(name: &str) -> Option<Kind> {
-    if name.len() > MAX || !may_be(name) {
+    if name.len() > MAX {
         return None;
     }
-    let words = words(name);
-    let last = words.last()?.as_str();
-    let before = words.len().checked_sub(2).and_then(|i| words.get(i));
-    let before = before.map_or("", String::as_str);
-    if let Some(kind) = header(&words) {
+    let lower = name.to_ascii_lowercase();
+    let [last, before] = last_two(name.as_bytes()).map(|word| lower.get(word).unwrap_or_default());
+    if let Some(kind) = header(last) {
         return Some(kind);
     }
     if ABOUT.contains(&last) {
@@ -193,9 +225,8 @@ fn by_word(word: &str, before: &str) -> Option<Kind> {
 }
 
 /// HTTP headers that carry credentials.
-fn header(words: &[String]) -> Option<Kind> {
-    let last = words.last()?;
-    let extent = match last.as_str() {
+fn header(word: &str) -> Option<Kind> {
+    let extent = match word {
         "authorization" => Extent::Header,
         "cookie" => Extent::Line,
         _ => return None,
@@ -212,55 +243,23 @@ fn header(words: &[String]) -> Option<Kind> {
     })
 }
 
-/// A cheap look before any allocation: most words of a log are not telling.
-fn may_be(name: &str) -> bool {
-    let bytes = name.as_bytes();
-    bytes.iter().enumerate().any(|(at, first)| {
-        let parts: &[&str] = match first.to_ascii_lowercase() {
-            b'p' => &["pass", "pwd", "pw"],
-            b's' => &["secret", "sig", "session", "sas"],
-            b't' => &["token"],
-            b'k' => &["key"],
-            b'c' => &["cred", "cookie"],
-            b'a' => &["auth"],
-            b'b' => &["bearer"],
-            b'h' => &["hmac"],
-            b'j' => &["jwt"],
-            b'o' => &["otp"],
-            _ => return false,
-        };
-        let rest = bytes.get(at..).unwrap_or_default();
-        let begins = |part: &&str| {
-            let head = rest.get(..part.len());
-            head.is_some_and(|h| h.eq_ignore_ascii_case(part.as_bytes()))
-        };
-        parts.iter().any(begins)
-    })
-}
-
-/// The words of a name in lower case: split at anything but letters and digits, and at a change to upper case.
-fn words(name: &str) -> Vec<String> {
-    let mut words: Vec<String> = Vec::new();
-    let mut fresh = true;
-    let mut previous = ' ';
-    let mut chars = name.chars().peekable();
-    while let Some(c) = chars.next() {
-        if !c.is_ascii_alphanumeric() {
-            fresh = true;
-            previous = c;
-            continue;
+/// The last word of a name, and the one before it: words end at anything but letters and digits, and at a change to upper
+/// case.
+fn last_two(name: &[u8]) -> [Range<usize>; 2] {
+    let (mut last, mut before) = (0..0, 0..0);
+    let mut previous = b' ';
+    for (at, b) in name.iter().enumerate() {
+        if b.is_ascii_alphanumeric() {
+            let next_is_lower = name.get(at + 1).is_some_and(u8::is_ascii_lowercase);
+            let hump = b.is_ascii_uppercase()
+                && (previous.is_ascii_lowercase()
+                    || (previous.is_ascii_uppercase() && next_is_lower));
+            if hump || !previous.is_ascii_alphanumeric() {
+                before = std::mem::replace(&mut last, at..at);
+            }
+            last.end = at + 1;
         }
-        let next_is_lower = chars.peek().is_some_and(char::is_ascii_lowercase);
-        let hump = c.is_ascii_uppercase()
-            && (previous.is_ascii_lowercase() || (previous.is_ascii_uppercase() && next_is_lower));
-        if fresh || hump {
-            words.push(String::new());
-            fresh = false;
-        }
-        if let Some(word) = words.last_mut() {
-            word.push(c.to_ascii_lowercase());
-        }
-        previous = c;
+        previous = *b;
     }
-    words
+    [last, before]
 }

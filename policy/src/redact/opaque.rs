@@ -1,89 +1,93 @@
 //! Long opaque strings: random enough to be a key, and in a suspicious place or of a suspicious shape.
 
-use super::{Span, class};
+use super::{
+    Span, class,
+    quads::{Case, Quads},
+    scan,
+};
 
 /// The shortest string that is looked at behind a telling word.
 const NEAR: usize = 20;
 /// The shortest string that is taken without one.
 const ALONE: usize = 40;
 /// Bits per character that a random base64 string of that length exceeds, and no name, path or word does.
-const RANDOM_NEAR: f32 = 3.6;
-const RANDOM_ALONE: f32 = 4.6;
+const RANDOM_NEAR: f64 = 3.6;
+const RANDOM_ALONE: f64 = 4.6;
 /// How far back a telling word may stand.
 const BEFORE: usize = 40;
-/// Words that make what follows suspicious (`true`), or a name or a digest, by their first letter.
-fn words(first: u8) -> &'static [(&'static str, bool)] {
-    match first.to_ascii_lowercase() {
-        b'k' => &[("keyspace", false), ("key", true)],
-        b't' => &[("token", true), ("trace", false)],
-        b's' => &[("secret", true), ("signature", true), ("sha256", false)],
-        b'p' => &[("password", true), ("passwd", true)],
-        b'c' => &[
-            ("credential", true),
-            ("commit", false),
-            ("container", false),
-        ],
-        b'a' => &[("auth", true), ("apikey", true)],
-        b'b' => &[("bearer", true)],
-        b'd' => &[("digest", false)],
-        b'u' => &[("uid", false)],
-        b'r' => &[("request", false)],
-        _ => &[],
+/// Words that make what follows suspicious (`true`), or a name or a digest. Of two that begin alike, the longer is first.
+const WORDS: [(&str, bool); 18] = [
+    ("keyspace", false),
+    ("key", true),
+    ("token", true),
+    ("trace", false),
+    ("secret", true),
+    ("signature", true),
+    ("sha256", false),
+    ("password", true),
+    ("passwd", true),
+    ("credential", true),
+    ("commit", false),
+    ("container", false),
+    ("auth", true),
+    ("apikey", true),
+    ("bearer", true),
+    ("digest", false),
+    ("uid", false),
+    ("request", false),
+];
+
+/// How these words begin; each has a bucket of its own.
+static BEGINS: Quads = begins();
+
+const fn begins() -> Quads {
+    let mut quads = Quads::NONE;
+    let mut i = 0;
+    while i < WORDS.len() {
+        quads = quads.with(i, WORDS[i].0, Case::Any);
+        i += 1;
     }
+    quads
 }
 
 pub(super) fn find(text: &str, spans: &mut Vec<Span>) {
     let bytes = text.as_bytes();
-    let mut from = 0;
-    // A run of `NEAR` that begins at `from` or later has a byte here, or begins behind it: most of a text is never looked at.
-    while let Some(b) = bytes.get(from + NEAR - 1) {
-        let probe = from + NEAR - 1;
-        if !class::is(*b, class::OPAQUE) {
-            from = probe + 1;
-            continue;
-        }
-        let mut at = class::back(bytes, probe, class::OPAQUE).max(from);
+    scan::runs::<NEAR>(bytes, class::is_opaque, |start| {
         // The `n` of an escaped line break is not part of what follows it.
-        let escape = at > 0 && bytes.get(at - 1) == Some(&b'\\');
-        at += usize::from(escape && matches!(bytes.get(at), Some(b'n' | b'r' | b't')));
-        let body = class::end(bytes, probe, class::OPAQUE);
-        let after = bytes.get(body..).unwrap_or_default();
-        let padding = after.iter().take(2).take_while(|b| **b == b'=').count();
-        let end = body + padding;
-        if body >= at + NEAR && is_secret(text, at, text.get(at..body).unwrap_or_default()) {
+        let escape = start > 0 && bytes.get(start - 1) == Some(&b'\\');
+        let escaped = escape && matches!(bytes.get(start), Some(b'n' | b'r' | b't'));
+        let at = start + usize::from(escaped);
+        let body = class::end(bytes, start + NEAR, class::OPAQUE);
+        if is_secret(text, at, text.get(at..body).unwrap_or_default()) {
+            let after = bytes.get(body..).unwrap_or_default();
+            let padding = after.iter().take(2).take_while(|b| **b == b'=').count();
             spans.push(Span {
                 start: at,
-                end,
+                end: body + padding,
                 class: "opaque",
             });
         }
-        from = end;
-    }
+    });
 }
 
 fn is_secret(text: &str, at: usize, word: &str) -> bool {
-    if word.len() < NEAR || is_name(word) {
+    // The cheap questions first: one of them is nearly always the last.
+    let hex = word.bytes().all(|b| b.is_ascii_hexdigit());
+    if word.len() < NEAR || !(hex || is_mixed(word)) || is_name(word) {
         return false;
     }
-    let hex = word.bytes().all(|b| b.is_ascii_hexdigit());
     if hex {
         return word.len() >= 32 && tells(text, at);
     }
-    if !is_mixed(word) {
-        return false;
-    }
-    let bits = entropy(word);
-    if bits < RANDOM_NEAR {
-        return false;
-    }
-    let near = tells(text, at);
-    near || (word.len() >= ALONE && bits >= RANDOM_ALONE && !word.contains('/'))
+    let alone = word.len() >= ALONE && !word.contains('/');
+    let random = |bits| entropy(word) >= bits;
+    (alone && random(RANDOM_ALONE)) || (tells(text, at) && random(RANDOM_NEAR))
 }
 
 /// Upper and lower case and digits.
 fn is_mixed(word: &str) -> bool {
     let any = |f: fn(&u8) -> bool| word.as_bytes().iter().any(f);
-    any(u8::is_ascii_uppercase) && any(u8::is_ascii_lowercase) && any(u8::is_ascii_digit)
+    any(u8::is_ascii_digit) && any(u8::is_ascii_uppercase) && any(u8::is_ascii_lowercase)
 }
 
 /// Paths, UUIDs, mangled symbols and words joined by dashes.
@@ -99,40 +103,43 @@ fn is_name(word: &str) -> bool {
 
 /// Whether a telling word stands shortly before, on the same line, and no harmless one after it.
 fn tells(text: &str, at: usize) -> bool {
-    let mut from = at.saturating_sub(BEFORE);
-    while !text.is_char_boundary(from) {
-        from += 1;
-    }
-    let before = text.get(from..at).unwrap_or_default();
-    let line = before.as_bytes();
-    let line = line.rsplit(|b| *b == b'\n').next().unwrap_or_default();
-    let sense = |at: usize| {
-        let rest = line.get(at..).unwrap_or_default();
-        let begins = |word: &str| {
+    let bytes = text.as_bytes();
+    let before = bytes.get(at.saturating_sub(BEFORE)..at).unwrap_or_default();
+    let line = before.rsplit(|b| *b == b'\n').next().unwrap_or_default();
+    let sense = |from: usize| {
+        let quad = bytes.get(from..)?.first_chunk()?;
+        let mut buckets = BEGINS.buckets(*quad);
+        let rest = bytes.get(from..at)?;
+        while buckets != 0 {
+            let (word, sense) = WORDS.get(buckets.trailing_zeros() as usize)?;
             let head = rest.get(..word.len());
-            head.is_some_and(|h| h.eq_ignore_ascii_case(word.as_bytes()))
-        };
-        let found = words(*rest.first()?)
-            .iter()
-            .find(|(word, _)| begins(word))?;
-        Some(found.1)
+            if head.is_some_and(|h| h.eq_ignore_ascii_case(word.as_bytes())) {
+                return Some(*sense);
+            }
+            buckets &= buckets - 1;
+        }
+        None
     };
     // Of several, the one that stands last.
-    (0..line.len()).rev().find_map(sense).unwrap_or(false)
+    let nearest = (at - line.len()..at).rev().find_map(sense);
+    nearest.unwrap_or(false)
 }
 
-/// Shannon entropy in bits per character.
-fn entropy(word: &str) -> f32 {
-    let mut counts = [0u16; 128];
+/// Shannon entropy in bits per character: how many it takes to tell the place of a character, less those that its likes take.
+fn entropy(word: &str) -> f64 {
+    let mut counts = [0u16; 256];
     for b in word.bytes() {
-        if let Some(n) = counts.get_mut(usize::from(b)) {
-            *n = n.saturating_add(1);
-        }
+        let count = &mut counts[usize::from(b)];
+        *count = count.saturating_add(1);
     }
-    let len = word.len() as f32;
-    let part = |n: &u16| {
-        let p = f32::from(*n) / len;
-        p * p.log2()
-    };
-    -counts.iter().filter(|n| **n > 0).map(part).sum::<f32>()
+    let len = word.len() as f64;
+    // A logarithm of a product is cheaper than many; of 32 counts it cannot be too large.
+    let alike = word.as_bytes().chunks(32).map(|part| {
+        let product: f64 = part
+            .iter()
+            .map(|b| f64::from(counts[usize::from(*b)]))
+            .product();
+        product.log2()
+    });
+    len.log2() - alike.sum::<f64>() / len
 }

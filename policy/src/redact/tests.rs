@@ -125,6 +125,49 @@ fn fault_59_tokens_of_known_shape_vanish_wherever_they_stand() {
 }
 
 #[test]
+fn fault_59_a_secret_vanishes_at_whatever_byte_it_begins() {
+    let hex = made(HEX, 64);
+    let named = [
+        ("api token is ".to_owned() + &hex, "api token is <opaque-1>"),
+        ("PASSWORD=x1".to_owned(), "PASSWORD=<password-1>"),
+        (
+            "postgres://u:x1@db".to_owned(),
+            "postgres://u:<password-1>@db",
+        ),
+    ];
+    let shaped = shaped();
+    let alone = shaped
+        .into_iter()
+        .map(|(class, secret)| (secret, format!("<{class}-1>")));
+    let named = named.map(|(line, clean)| (line, clean.to_owned()));
+    for (line, clean) in alone.chain(named) {
+        for before in 0..=130 {
+            let before = ". ".repeat(before / 2) + "\n".repeat(before % 2).as_str();
+            assert_eq!(raw(&(before.clone() + &line)), before.clone() + &clean);
+            let longer = format!("{before}{line} and so on");
+            assert_eq!(raw(&longer), format!("{before}{clean} and so on"));
+        }
+    }
+}
+
+#[test]
+fn fault_59_a_token_that_its_middle_tells_goes_from_its_begin() {
+    let (id, key) = (made(WORD, 14), made(WORD, 67));
+    let terraform = [id.as_str(), ".atlas", "v1.", &key].concat();
+    assert_eq!(raw(&format!("{terraform}.")), "<terraform-token-1>.");
+    // What is joined to it goes with it, a token in it does too.
+    let joined = format!("a-b.{}.{terraform}", token(&["gh", "p_"], WORD, 36));
+    assert_eq!(raw(&joined), "<terraform-token-1>");
+    let mailchimp = made(HEX, 32) + "-us7";
+    assert_eq!(raw(&mailchimp), "<token-1>");
+    assert_eq!(raw(&format!("x {mailchimp} y")), "x <token-1> y");
+    assert_eq!(
+        raw("region eu-us7 of api.atlasv1.example"),
+        "region eu-us7 of api.atlasv1.example"
+    );
+}
+
+#[test]
 fn fault_59_what_stands_under_a_telling_name_vanishes() {
     let secret = "hun".to_owned() + "ter2-X";
     for (before, after) in [
@@ -338,6 +381,10 @@ fn hostile_texts_take_linear_time() {
         "\"name\":",
         "@tcp(",
         "€",
+        "a.atlasv1.",
+        "-us1",
+        "M.",
+        "key ghp_abc ",
     ] {
         let text = part.repeat(64 * 1024 / part.len());
         let clean = raw(&text);

@@ -8,13 +8,16 @@ const MAX: usize = 2048;
 const TOKEN: usize = 16;
 
 pub(super) fn find(text: &str, spans: &mut Vec<Span>) {
-    let mut begin = 0;
-    for line in text.split_inclusive('\n') {
-        // No credentials without it, and most lines have none.
-        if line.contains('@') {
-            in_line(text, begin, line, spans);
-        }
-        begin += line.len();
+    let mut from = 0;
+    // No credentials without it, and most lines have none.
+    while let Some(sign) = text.get(from..).and_then(|rest| rest.find('@')) {
+        let (before, after) = text.split_at(from + sign);
+        let begin = before.rfind('\n').map_or(0, |end| end + 1);
+        let end = after
+            .find('\n')
+            .map_or(text.len(), |len| before.len() + len);
+        in_line(text, begin, text.get(begin..end).unwrap_or_default(), spans);
+        from = end;
     }
 }
 

@@ -1,0 +1,102 @@
+//! Families of tokens: a prefix that no ordinary word has, then enough characters of one alphabet.
+//!
+//! The shapes are those that the issuers document (most also stand in gitleaks' rules, MIT); lengths are lower bounds,
+//! a little below the documented ones, because a missed secret costs more than a placeholder too many.
+
+use super::alphabet::Set;
+
+/// A family of tokens: its class, its prefixes, its alphabet and the least length after the prefix.
+type Family = (&'static str, &'static [&'static str], Set, usize);
+
+#[rustfmt::skip]
+pub(super) const FAMILIES: &[Family] = &[
+    // Clouds
+    ("aws-key", &["AKIA", "ASIA", "ABIA", "ACCA"], Set::Upper, 16),
+    ("aws-key", &["ABSK"], Set::Base64, 60),
+    ("aws-key", &["amzn.mws."], Set::Url, 30),
+    ("gcp-key", &["AIza"], Set::Url, 30),
+    ("gcp-key", &["ya29."], Set::Dotted, 20),
+    ("gcp-key", &["GOCSPX-"], Set::Url, 20),
+    ("gcp-key", &["1//0"], Set::Url, 40),
+    ("digitalocean-key", &["dop_v1_", "doo_v1_", "dor_v1_"], Set::Hex, 40),
+    ("alibaba-key", &["LTAI"], Set::Word, 12),
+    ("tencent-key", &["AKID"], Set::Word, 28),
+    ("yandex-key", &["AQVN", "t1."], Set::Base64, 35),
+    ("fly-key", &["fo1_", "fm1_", "fm2_", "fm1a_", "fm1r_"], Set::Base64, 30),
+    ("heroku-key", &["HRKU-"], Set::Url, 30),
+    ("netlify-key", &["nfp_"], Set::Word, 30),
+    ("render-key", &["rnd_"], Set::Word, 24),
+    ("cloudflare-key", &["v1.0-"], Set::Url, 100),
+    ("oracle-key", &["ocid1.credential."], Set::Dotted, 30),
+    ("scalingo-key", &["tk-us-"], Set::Url, 40),
+    // Code and packages
+    ("github-token", &["ghp_", "gho_", "ghu_", "ghs_", "ghr_"], Set::Word, 30),
+    ("github-token", &["github_pat_"], Set::Url, 40),
+    ("gitlab-token", &["glpat-", "gldt-", "glrt-", "glptt-", "glcbt-", "glft-", "glimt-", "glagent-", "gloas-", "glsoat-", "glffct-"], Set::Dotted, 16),
+    ("gitlab-token", &["GR1348941"], Set::Url, 16),
+    ("bitbucket-token", &["ATBB"], Set::Word, 24),
+    ("atlassian-token", &["ATATT3", "ATCTT3"], Set::Base64, 40),
+    ("npm-token", &["npm_"], Set::Word, 30),
+    ("pypi-token", &["pypi-"], Set::Url, 50),
+    ("rubygems-token", &["rubygems_"], Set::Hex, 40),
+    ("crates-token", &["cio"], Set::Word, 32),
+    ("nuget-token", &["oy2"], Set::Word, 40),
+    ("clojars-token", &["CLOJARS_"], Set::Word, 40),
+    ("docker-token", &["dckr_pat_", "dckr_oat_"], Set::Url, 20),
+    ("sourcegraph-token", &["sgp_"], Set::Url, 36),
+    ("buildkite-token", &["bkua_"], Set::Word, 36),
+    ("circleci-token", &["CCIPAT_"], Set::Url, 30),
+    ("terraform-token", &["tfp_", "TFE_"], Set::Word, 36),
+    // Chat and mail
+    ("slack-token", &["xoxb-", "xoxp-", "xoxa-", "xoxr-", "xoxs-", "xoxe-", "xoxo-", "xoxe.", "xapp-"], Set::Dotted, 10),
+    ("webhook-url", &["hooks.slack.com/services/", "hooks.slack.com/workflows/", "hooks.slack.com/triggers/"], Set::Path, 10),
+    ("webhook-url", &["discord.com/api/webhooks/", "discordapp.com/api/webhooks/", "webhook.office.com/"], Set::Path, 10),
+    ("webhook-url", &["outlook.office.com/webhook/", "chat.googleapis.com/v1/spaces/", "hooks.zapier.com/hooks/"], Set::Path, 10),
+    ("sendgrid-key", &["SG."], Set::Dotted, 50),
+    ("mailgun-key", &["key-", "pubkey-"], Set::Hex, 32),
+    ("brevo-key", &["xkeysib-", "xsmtpsib-"], Set::Url, 60),
+    ("twilio-key", &["SK"], Set::Hex, 32),
+    ("resend-key", &["re_"], Set::Url, 32),
+    // Money
+    ("stripe-key", &["sk_live_", "sk_test_", "rk_live_", "rk_test_", "sk_prod_", "rk_prod_"], Set::Word, 16),
+    ("webhook-secret", &["whsec_"], Set::Base64, 20),
+    ("square-key", &["sq0atp-", "sq0csp-"], Set::Url, 20),
+    ("square-key", &["EAAA"], Set::Url, 56),
+    ("shopify-key", &["shpat_", "shpca_", "shppa_", "shpss_"], Set::Hex, 30),
+    ("flutterwave-key", &["FLWSECK-", "FLWSECK_"], Set::Url, 12),
+    ("easypost-key", &["EZAK", "EZTK"], Set::Word, 50),
+    ("shippo-key", &["shippo_live_", "shippo_test_"], Set::Hex, 36),
+    ("razorpay-key", &["rzp_live_", "rzp_test_"], Set::Word, 14),
+    // Models
+    ("anthropic-key", &["sk-ant-"], Set::Url, 20),
+    ("openai-key", &["sk-proj-", "sk-svcacct-", "sk-admin-", "sk-None-"], Set::Url, 20),
+    ("llm-key", &["sk-or-v1-", "gsk_", "xai-", "pplx-", "r8_", "nvapi-", "csk-", "fw_", "tvly-"], Set::Url, 24),
+    ("huggingface-token", &["hf_", "api_org_"], Set::Word, 30),
+    // Watching and running things
+    ("vault-token", &["hvs.", "hvb.", "hvr."], Set::Url, 20),
+    ("grafana-token", &["glc_", "glsa_"], Set::Base64, 30),
+    ("newrelic-key", &["NRAK-", "NRII-", "NRJS-", "NRAA-", "NRIQ-"], Set::Url, 18),
+    ("sentry-token", &["sntrys_", "sntryu_"], Set::Base64, 40),
+    ("dynatrace-token", &["dt0c01.", "dt0s01.", "dt0s02."], Set::Dotted, 24),
+    ("databricks-token", &["dapi"], Set::Hex, 32),
+    ("doppler-token", &["dp.pt.", "dp.st.", "dp.ct.", "dp.sa.", "dp.scim.", "dp.audit."], Set::Dotted, 30),
+    ("pulumi-token", &["pul-"], Set::Hex, 40),
+    ("tailscale-key", &["tskey-"], Set::Url, 16),
+    ("planetscale-token", &["pscale_tkn_", "pscale_pw_", "pscale_oauth_"], Set::Dotted, 30),
+    ("supabase-key", &["sbp_", "sb_secret_"], Set::Url, 20),
+    ("prefect-token", &["pnu_"], Set::Word, 30),
+    ("postman-key", &["PMAK-"], Set::Url, 40),
+    ("confluent-key", &["cflt/"], Set::Base64, 40),
+    ("age-key", &["AGE-SECRET-KEY-1"], Set::Upper, 40),
+    ("1password-token", &["ops_eyJ"], Set::Base64, 60),
+    // Offices
+    ("linear-key", &["lin_api_", "lin_oauth_"], Set::Word, 30),
+    ("notion-token", &["ntn_", "secret_"], Set::Word, 40),
+    ("figma-token", &["figd_", "figo_", "figu_"], Set::Url, 30),
+    ("asana-token", &["asana_pat_"], Set::Word, 20),
+    ("readme-key", &["rdme_"], Set::Word, 50),
+    ("contentful-token", &["CFPAT-"], Set::Url, 36),
+    ("adobe-secret", &["p8e-"], Set::Word, 30),
+    ("duffel-token", &["duffel_live_", "duffel_test_"], Set::Url, 36),
+    ("frameio-token", &["fio-u-"], Set::Url, 50),
+];
