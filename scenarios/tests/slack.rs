@@ -83,6 +83,7 @@ async fn by_socket(test: &str, patience: Patience) -> Rig {
         app_token: Secret::named(secrets, "SLACK_APP_TOKEN"),
         sink,
         metrics: Arc::clone(&metrics),
+        ears: Arc::default(),
         patience,
     };
     let mut tasks = JoinSet::new();

@@ -259,9 +259,11 @@ impl Outbox {
     pub fn problems(&self, policy: &Name) -> Vec<Text<256>> {
         let state = self.state();
         let channels = state.channels(policy);
-        channels
-            .filter_map(|channel| state.lanes.get(channel)?.problem.clone())
-            .collect()
+        let problems = channels.filter_map(|channel| state.lanes.get(channel)?.problem.clone());
+        let by_app = |channel: &Channel| matches!(channel, Channel::SlackApp { .. });
+        let asks = state.channels(policy).any(by_app);
+        let deaf = asks.then(|| self.apps.trouble()).flatten();
+        problems.chain(deaf).collect()
     }
 
     /// How many messages' worth of incidents wait, over all channels.

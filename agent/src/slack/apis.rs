@@ -2,17 +2,18 @@
 
 use super::{
     api::Api,
+    ears::Ears,
     secret::{APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, Secret},
 };
 use crate::{
     alert::{Secrets, channel::Source, notice::Answers},
     args::Interactions,
 };
-use podmender_policy::bounds::Name;
+use podmender_policy::bounds::{Name, Text};
 use reqwest::Url;
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 /// The clients, each made when its token is first named.
@@ -21,6 +22,7 @@ pub struct Apis {
     base: Url,
     folder: Secrets,
     interactions: Interactions,
+    ears: Arc<Ears>,
     known: Mutex<BTreeMap<Source, Api>>,
 }
 
@@ -32,6 +34,7 @@ impl Apis {
             base,
             folder,
             interactions: Interactions::Off,
+            ears: Arc::default(),
             known: Mutex::default(),
         }
     }
@@ -54,6 +57,9 @@ impl Apis {
             Interactions::Socket => APP_TOKEN,
             Interactions::Http => SIGNING_SECRET,
         };
+        if self.trouble().is_some() {
+            return Answers::ByCommand;
+        }
         let posts = Secret::new(self.folder.clone(), token.clone()).read();
         let answers = self.secret(BOT_TOKEN).read();
         let same_app = posts.is_ok() && posts == answers;
@@ -61,6 +67,18 @@ impl Apis {
             true => Answers::ByButton,
             false => Answers::ByCommand,
         }
+    }
+
+    /// What the socket says of itself.
+    #[must_use]
+    pub fn ears(&self) -> Arc<Ears> {
+        Arc::clone(&self.ears)
+    }
+
+    /// Why nothing that is pressed comes in, if a person has to mend it.
+    #[must_use]
+    pub fn trouble(&self) -> Option<Text<256>> {
+        self.ears.trouble()
     }
 
     /// The client for a policy's `token`.
@@ -90,6 +108,7 @@ impl Apis {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::slack::answer::ApiError;
 
     /// An app that nobody listens to has no buttons; one whose token was put in later has them from then on.
     #[test]
@@ -120,6 +139,20 @@ mod tests {
         assert_eq!(socket.answers(&other), Answers::ByCommand);
         put("OTHER_TOKEN", "xoxb-1");
         assert_eq!(socket.answers(&other), Answers::ByButton);
+        let revoked = ApiError::Revoked("invalid_auth".into());
+        socket.ears().refused(&revoked);
+        assert_eq!(socket.answers(&app), Answers::ByCommand);
+        let trouble = socket.trouble().expect("a trouble");
+        assert!(
+            trouble.as_str().ends_with("renew it in the Secret"),
+            "{trouble}"
+        );
+        socket
+            .ears()
+            .refused(&ApiError::Unreachable("no DNS".to_owned()));
+        assert_eq!(socket.trouble(), Some(trouble), "that tells nothing new");
+        socket.ears().open();
+        assert_eq!(socket.answers(&app), Answers::ByButton);
         put(APP_TOKEN, "\n");
         assert_eq!(socket.answers(&app), Answers::ByCommand);
     }

@@ -55,6 +55,17 @@ pub struct Taken {
     events: Deliveries,
 }
 
+impl Taken {
+    /// Nothing yet, from now on.
+    #[must_use]
+    pub fn since(now: Timestamp) -> Self {
+        Self {
+            replays: Replays::since(now),
+            ..Self::default()
+        }
+    }
+}
+
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Endpoint").finish_non_exhaustive()
@@ -84,6 +95,10 @@ enum Ending {
     Malformed(Malformed),
     /// The body did not arrive in time.
     Slow,
+    /// There is nothing at that path.
+    NoPath,
+    /// It is no POST.
+    NoPost,
 }
 
 impl Ending {
@@ -96,6 +111,8 @@ impl Ending {
             Self::Refused(refusal) => refusal.category(),
             Self::Malformed(malformed) => malformed.category(),
             Self::Slow => "slow",
+            Self::NoPath => "unknown_path",
+            Self::NoPost => "unknown_method",
         }
     }
 }
@@ -115,6 +132,8 @@ impl IntoResponse for Ending {
             Self::Malformed(Malformed::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
             Self::Malformed(_) => StatusCode::BAD_REQUEST.into_response(),
             Self::Slow => StatusCode::REQUEST_TIMEOUT.into_response(),
+            Self::NoPath => StatusCode::NOT_FOUND.into_response(),
+            Self::NoPost => StatusCode::METHOD_NOT_ALLOWED.into_response(),
         }
     }
 }
@@ -130,10 +149,16 @@ pub fn router(endpoint: Arc<Endpoint>) -> Router {
             },
         )
     };
+    let refuse = |ending: fn() -> Ending| {
+        move |State(endpoint): State<Arc<Endpoint>>| async move { endpoint.ended(ending()) }
+    };
     Router::new()
+        .fallback(refuse(|| Ending::NoPath))
         .route("/slack/interactions", route(interaction::interaction))
         .route("/slack/commands", route(interaction::command))
         .route("/slack/events", route(interaction::event))
+        // Of the routes above it.
+        .method_not_allowed_fallback(refuse(|| Ending::NoPost))
         .with_state(endpoint)
 }
 
@@ -141,10 +166,14 @@ impl Endpoint {
     async fn answer(&self, request: Request<Body>, read: Reader) -> Response {
         let came = Instant::now();
         let ending = self.ending(request, read, came).await;
-        self.metrics.slack_request("http", ending.category());
         if matches!(ending, Ending::Accepted) {
             self.metrics.slack_acknowledged(came.elapsed());
         }
+        self.ended(ending)
+    }
+
+    fn ended(&self, ending: Ending) -> Response {
+        self.metrics.slack_request("http", ending.category());
         ending.into_response()
     }
 
@@ -189,8 +218,10 @@ impl Endpoint {
             });
         };
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        if taken.replays.note(proven, now) == Sight::Again {
-            return Ending::Ignored("replayed");
+        match taken.replays.note(proven, now) {
+            Sight::First => {}
+            Sight::Again => return Ending::Ignored("replayed"),
+            Sight::Unknown => return Ending::Refused(Refusal::BeforeStart),
         }
         // A redelivery (X-Slack-Retry-Num) is signed anew: the event's own id tells.
         if let Interaction::Mention(mention) = &done
@@ -379,6 +410,74 @@ mod tests {
         assert!(rig.next().is_some());
         assert!(rig.next().is_none());
         assert!(rig.counted("replayed") && rig.counted("redelivered"));
+    }
+
+    /// Row 43: nothing of what a forger or Slack sends stands in the log, at whatever level.
+    #[tokio::test]
+    async fn fault_43_no_body_signature_or_secret_is_logged() {
+        #[derive(Clone, Default)]
+        struct Said(Arc<Mutex<Vec<u8>>>);
+        impl std::io::Write for Said {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                self.0.lock().expect("lock").write(bytes)
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let said = Said::default();
+        let writer = said.clone();
+        let log = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_writer(move || writer.clone())
+            .finish();
+        let _guard = tracing::subscriber::set_default(log);
+        let rig = rig("log", 1);
+        let path = "/slack/interactions";
+        let body = "payload={\"m4rker\": \"<@U1> xoxb-m4rker\"}";
+        for (signature, body) in [
+            ("v0=m4rker".to_owned(), body.to_owned()),
+            (signed(NOW, "m4rker"), body.to_owned()),
+            (signed(NOW, body), body.to_owned()),
+            (signed(NOW, "m4rker=%ff"), "m4rker=%ff".to_owned()),
+            (signed(NOW, CLICK), CLICK.to_owned()),
+            (signed(NOW, COMMAND), COMMAND.to_owned()),
+            (signed(NOW, ""), "m4rker".repeat(200_000)),
+        ] {
+            rig.send(path, NOW, &signature, body).await;
+        }
+        tracing::info!("the end");
+        let log = said.0.lock().expect("lock").clone();
+        let log = String::from_utf8_lossy(&log);
+        assert!(log.contains("the end"), "nothing is captured: {log}");
+        let click = signed(NOW, CLICK);
+        for secret in ["m4rker", SECRET, "U0ADA", "payload", &click[3..20]] {
+            assert!(!log.contains(secret), "{secret} in {log}");
+        }
+    }
+
+    /// What is no request of Slack's is counted, too.
+    #[tokio::test]
+    async fn another_path_and_another_method_have_their_status_and_their_count() {
+        let rig = rig("paths", 1);
+        assert_eq!(rig.slack_sends("/slack/other", NOW, CLICK).await.0, 404);
+        let get = Request::get("/slack/events").body(Body::empty());
+        let answer = router(Arc::clone(&rig.endpoint)).oneshot(get.expect("request"));
+        assert_eq!(answer.await.expect("answer").status(), 405);
+        assert!(rig.counted("unknown_path") && rig.counted("unknown_method"));
+    }
+
+    /// Row 44: what the agent before this one may have taken is not taken again.
+    #[tokio::test]
+    async fn fault_44_what_is_older_than_the_agent_is_refused() {
+        let mut rig = rig("older", 8);
+        let began = Timestamp::from_second(NOW).expect("time");
+        *rig.endpoint.taken.lock().expect("lock") = Taken::since(began);
+        let path = "/slack/interactions";
+        assert_eq!(rig.slack_sends(path, NOW - 1, CLICK).await.0, 401);
+        assert!(rig.counted("before_start") && rig.next().is_none());
+        assert_eq!(rig.slack_sends(path, NOW, CLICK).await.0, 200);
+        assert!(rig.next().is_some());
     }
 
     /// Row 48: whoever works on the requests may be slow; nobody is told that something was done.

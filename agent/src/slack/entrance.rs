@@ -4,12 +4,16 @@ use super::{
     apis::Apis,
     arrival::Arrival,
     doorway::Doorway,
-    endpoint::{Endpoint, router},
+    endpoint::{Endpoint, Taken, router},
     secret::{APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, Secret},
     socket::{Patience, Socket},
 };
 use crate::{context::Clock, metrics::Metrics};
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 use tokio::{net::TcpListener, sync::mpsc, time::sleep};
 
 /// How often a missing secret is looked for.
@@ -24,6 +28,7 @@ pub async fn socket(apis: Arc<Apis>, sink: mpsc::Sender<Arrival>, metrics: Arc<M
         app_token,
         sink,
         metrics,
+        ears: apis.ears(),
         patience: Patience::default(),
     };
     match socket.run().await {}
@@ -49,7 +54,7 @@ pub async fn http(
         now: Arc::new(move || clock.now()),
         sink,
         metrics,
-        taken: std::sync::Mutex::default(),
+        taken: Mutex::new(Taken::since(clock.now())),
     };
     axum::serve(Doorway::new(listener), router(Arc::new(endpoint))).await
 }

@@ -8,6 +8,7 @@ pub mod apis;
 pub mod arrival;
 pub mod chatops;
 pub mod doorway;
+pub mod ears;
 pub mod endpoint;
 pub mod entrance;
 pub mod frame;

@@ -7,6 +7,7 @@ use super::{
     answer::ApiError,
     api::Api,
     arrival::Arrival,
+    ears::Ears,
     frame::{self, Deliveries, EnvelopeId, Farewell, Frame},
     interaction::{Interaction, MAX_BODY, Malformed},
     secret::Secret,
@@ -63,6 +64,8 @@ pub struct Socket {
     pub sink: mpsc::Sender<Arrival>,
     /// Counts every frame.
     pub metrics: Arc<Metrics>,
+    /// Is told whether sockets can be opened at all.
+    pub ears: Arc<Ears>,
     /// How patient it is.
     pub patience: Patience,
 }
@@ -105,6 +108,7 @@ impl Socket {
                 opened = settled(&mut opening) => match opened {
                     Ok(open) => {
                         opening = None;
+                        self.ears.open();
                         let until = Instant::now() + self.patience.farewell;
                         old = current.replace(open).map(|leaving| (leaving, until));
                         self.metrics.slack_request("socket", "opened");
@@ -206,6 +210,7 @@ impl Socket {
     fn wait(&self, tries: u32, closed: &Closed) -> Duration {
         let (result, least) = match closed {
             Closed::Refused(error) => {
+                self.ears.refused(error);
                 say_sometimes(tries, &format!("no socket to Slack: {error}; trying again"));
                 let least = match error {
                     ApiError::RateLimited(wait) => *wait,
@@ -360,6 +365,8 @@ mod tests {
         sockets: TcpListener,
         taken: mpsc::Receiver<Arrival>,
         metrics: Arc<Metrics>,
+        ears: Arc<Ears>,
+        dir: std::path::PathBuf,
         _tasks: JoinSet<()>,
     }
 
@@ -379,14 +386,16 @@ mod tests {
         let router = Router::new().route("/api/apps.connections.open", post(opened));
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { axum::serve(web, router).await.expect("serves") });
-        let token = Secret::named(Secrets::new(dir), "SLACK_APP_TOKEN");
+        let token = Secret::named(Secrets::new(dir.clone()), "SLACK_APP_TOKEN");
         let (sink, taken) = mpsc::channel(8);
+        let ears: Arc<Ears> = Arc::default();
         let metrics = Arc::new(Metrics::new("0", "test"));
         let socket = Socket {
             api: Api::new(Url::parse(&base).expect("address"), token.clone()),
             app_token: token,
             sink,
             metrics: Arc::clone(&metrics),
+            ears: Arc::clone(&ears),
             patience,
         };
         tasks.spawn(async move { match socket.run().await {} });
@@ -394,6 +403,8 @@ mod tests {
             sockets,
             taken,
             metrics,
+            ears,
+            dir,
             _tasks: tasks,
         }
     }
@@ -492,6 +503,46 @@ mod tests {
             began.elapsed()
         );
         assert!(rig.counted("disconnect_too_many"));
+    }
+
+    /// Row 50: a token that Slack refuses is said where people look, until another one opens a socket.
+    #[tokio::test]
+    async fn fault_50_a_revoked_app_token_is_a_trouble_until_it_is_renewed() {
+        let patience = Patience {
+            retry: (Duration::from_millis(1), Duration::from_millis(20)),
+            ..Patience::default()
+        };
+        let rig = rig("revoked", patience).await;
+        let web = TcpListener::bind("127.0.0.1:0").await.expect("port");
+        let base = format!("http://{}/api/", web.local_addr().expect("address"));
+        let router = Router::new()
+            .fallback(|| async { Json(json!({"ok": false, "error": "invalid_auth"})) });
+        let token = Secret::named(Secrets::new(rig.dir.clone()), "SLACK_APP_TOKEN");
+        let socket = Socket {
+            api: Api::new(Url::parse(&base).expect("address"), token.clone()),
+            app_token: token,
+            sink: mpsc::channel(1).0,
+            metrics: Arc::clone(&rig.metrics),
+            ears: Arc::clone(&rig.ears),
+            patience,
+        };
+        let seen = async {
+            while rig.ears.trouble().is_none() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            served = async { axum::serve(web, router).await } => panic!("{served:?}"),
+            never = socket.run() => match never {},
+            seen = timeout(SOON, seen) => seen.expect("in time"),
+        }
+        let _peer = rig.accept().await;
+        let over = async {
+            while rig.ears.trouble().is_some() {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(SOON, over).await.expect("a socket is open");
     }
 
     /// Row 52: a socket that is closed, and one over which nothing comes any more, are replaced.

@@ -29,6 +29,7 @@ pub struct Signed<'a> {
 #[derive(Clone, Copy)]
 pub struct Proven<'a> {
     body: &'a [u8],
+    sent: Timestamp,
     signature: Signature,
 }
 
@@ -59,6 +60,9 @@ pub enum Refusal {
     /// There is no signature of version 0.
     #[error("the signature is missing or of another form than v0=HEX")]
     NoSignature,
+    /// Sent before this agent began: the one before may have taken it, and what that one remembered is gone.
+    #[error("the request is older than this agent, so it may have come before")]
+    BeforeStart,
     /// The signature is not of this body, this time and our secret.
     #[error("the signature does not fit")]
     BadSignature,
@@ -73,6 +77,7 @@ impl Refusal {
             Self::NoTimestamp => "no_timestamp",
             Self::OutOfWindow => "out_of_window",
             Self::NoSignature => "no_signature",
+            Self::BeforeStart => "before_start",
             Self::BadSignature => "bad_signature",
         }
     }
@@ -110,6 +115,7 @@ pub fn verify<'a>(
         .map_err(|_| Refusal::BadSignature)?;
     Ok(Proven {
         body: request.body,
+        sent,
         signature,
     })
 }
@@ -149,18 +155,33 @@ pub enum Sight {
     First,
     /// Again, byte by byte: answered like the first, and nothing is done.
     Again,
+    /// Nobody can tell: it was sent before anything was noted.
+    Unknown,
 }
 
 /// Requests that were taken within [`WINDOW`]: at most 16,384, about 1 MiB.
 #[derive(Debug, Default)]
 pub struct Replays {
+    since: Option<Timestamp>,
     order: VecDeque<(Timestamp, Signature)>,
     seen: HashSet<Signature>,
 }
 
 impl Replays {
+    /// Begins now: what was sent earlier cannot be told from a replay. (Slack's times have a grain of a second.)
+    #[must_use]
+    pub fn since(now: Timestamp) -> Self {
+        Self {
+            since: Timestamp::from_second(now.as_second()).ok(),
+            ..Self::default()
+        }
+    }
+
     /// Notes a request. It is forgotten when its own time could no longer pass.
     pub fn note(&mut self, proven: &Proven<'_>, now: Timestamp) -> Sight {
+        if self.since.is_some_and(|since| proven.sent < since) {
+            return Sight::Unknown;
+        }
         // A request may be from as far ahead as WINDOW, and then passes for twice as long.
         while let Some((at, oldest)) = self.order.front() {
             let over = now.duration_since(*at) > WINDOW + WINDOW;
@@ -259,6 +280,11 @@ mod tests {
         assert_eq!(replays.note(&first, at(-300)), Sight::First);
         let last = verify(&secret, request, at(300)).expect("within");
         assert_eq!(replays.note(&last, at(300)), Sight::Again);
+        // An agent that was restarted remembers nothing, and believes nothing that is older than itself.
+        for (began, sight) in [(-1, Sight::First), (0, Sight::First), (1, Sight::Unknown)] {
+            let mut restarted = Replays::since(at(began));
+            assert_eq!(restarted.note(&last, at(2)), sight, "{began}");
+        }
         for late in [301, -301, 86_400] {
             let refused = verify(&secret, request, at(late)).err();
             assert_eq!(refused, Some(Refusal::OutOfWindow), "{late}");
@@ -273,6 +299,7 @@ mod tests {
             signature[..8].copy_from_slice(&n.to_le_bytes());
             let proven = Proven {
                 body: b"",
+                sent: now(),
                 signature,
             };
             assert_eq!(replays.note(&proven, now()), Sight::First);
