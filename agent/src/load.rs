@@ -239,6 +239,9 @@ fn refused(error: Option<kube::Error>, what: &'static str, namespace: &Name) -> 
 /// Puts the pieces together: the newest incident of each workload, a ledger that knows every attempt, the end of the chain.
 fn adopt(mut ledger: Ledger, version: String, lost: bool, incidents: Vec<Found>, ctx: &Context) {
     let now = ctx.clock.now();
+    let readable = incidents.iter().filter_map(|found| found.as_ref().ok());
+    ctx.summaries
+        .remember(readable.map(|stored| &stored.incident));
     let mut state = ctx.store.lock();
     let mut records: Vec<AuditRecord> = Vec::new();
     for found in incidents {

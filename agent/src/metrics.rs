@@ -155,6 +155,8 @@ pub enum SummaryResult {
     unparsable,
     /// The model would not, or wrote what must not be shown.
     refused,
+    /// A reply that is surely in another language than asked for.
+    other_language,
     /// The day's calls are used up.
     over_budget,
 }

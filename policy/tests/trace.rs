@@ -35,18 +35,26 @@ enum Place {
     Image,
     EnvironmentInAMessage,
     ContainerName,
+    PodName,
+    /// Annotations and labels are read as enums, numbers and times; what is left of their text is the revision.
+    Annotation,
 }
 
-const PLACES: [Place; 6] = [
+const PLACES: [Place; 8] = [
     Place::Log,
     Place::Event,
     Place::TerminationMessage,
     Place::Image,
     Place::EnvironmentInAMessage,
     Place::ContainerName,
+    Place::PodName,
+    Place::Annotation,
 ];
 
 fn put(text: &str, place: Place, seen: &mut Observation) {
+    if matches!(place, Place::Annotation) {
+        seen.workload.rollout.revision = Some(Name::new(text));
+    }
     let Some(pod) = seen.suspects.first_mut() else {
         return;
     };
@@ -81,6 +89,8 @@ fn put(text: &str, place: Place, seen: &mut Observation) {
             }
         }
         Place::ContainerName => c.name = Name::new(text),
+        Place::PodName => pod.name = Name::new(text),
+        Place::Annotation => pod.revision = Some(Name::new(text)),
     }
 }
 
@@ -155,10 +165,7 @@ fn fault_58_decisions_are_the_same_with_the_model_off_on_and_hostile() {
                 assert!(on == off, "{place:?}: {text:?}\n{off}\n{on}");
             };
             same(Model::Hostile);
-            // What a helpful model says does not depend on the place.
-            if matches!(place, Place::Log) {
-                same(Model::Helpful);
-            }
+            same(Model::Helpful);
         }
     }
 }

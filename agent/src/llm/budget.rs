@@ -7,12 +7,18 @@ use governor::{
     middleware::NoOpMiddleware,
     state::{InMemoryState, NotKeyed},
 };
-use std::{collections::VecDeque, num::NonZeroU32, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    num::NonZeroU32,
+    time::Duration,
+};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 /// The running hour and the 24 before it: a little more than a day, so never too much in one.
 const HOURS: u64 = 24;
+/// The number of the hour in which the agent began: earlier ones count, too.
+const BEGAN: u64 = HOURS + 1;
 
 /// Why there is no call now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,24 +29,38 @@ pub enum Spent {
     Day,
 }
 
+/// The calls of an earlier life of the agent, by hour.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Earlier(BTreeMap<u64, u32>);
+
+impl Earlier {
+    /// Adds a call that was made so long before the agent began.
+    pub fn add(&mut self, before: Duration) {
+        let hours = before.as_secs().div_ceil(HOUR.as_secs());
+        if let Some(hour) = BEGAN.checked_sub(hours) {
+            *self.0.entry(hour).or_default() += 1;
+        }
+    }
+}
+
 /// The budget of one endpoint.
 pub struct Budget {
     minute: RateLimiter<NotKeyed, InMemoryState, Uptime, NoOpMiddleware<Duration>>,
     per_day: u32,
-    /// Calls by hour since the agent began, oldest first.
+    /// Calls by hour, oldest first; the agent began in hour [`BEGAN`].
     day: VecDeque<(u64, u32)>,
     clock: Uptime,
 }
 
 impl Budget {
-    /// A full budget.
+    /// A budget from which the day's earlier calls are taken.
     #[must_use]
-    pub(crate) fn new(per_minute: u32, per_day: u32, clock: Uptime) -> Self {
+    pub(crate) fn new(per_minute: u32, per_day: u32, earlier: &Earlier, clock: Uptime) -> Self {
         let quota = quota(per_minute.max(1));
         Self {
             minute: RateLimiter::direct_with_clock(quota, clock),
             per_day,
-            day: VecDeque::new(),
+            day: earlier.0.iter().map(|(h, calls)| (*h, *calls)).collect(),
             clock,
         }
     }
@@ -51,7 +71,7 @@ impl Budget {
     /// There is none left: nothing was taken.
     pub fn take(&mut self) -> Result<(), Spent> {
         let now = self.clock.now();
-        let hour = now.as_secs() / HOUR.as_secs();
+        let hour = BEGAN + now.as_secs() / HOUR.as_secs();
         while self.day.front().is_some_and(|(h, _)| h + HOURS < hour) {
             self.day.pop_front();
         }
@@ -86,7 +106,7 @@ mod tests {
     /// Asks every 100 ms for `time`, and says when it was allowed.
     async fn calls(per_minute: u32, per_day: u32, time: Duration) -> Vec<Duration> {
         let clock = Uptime::start();
-        let mut budget = Budget::new(per_minute, per_day, clock);
+        let mut budget = Budget::new(per_minute, per_day, &Earlier::default(), clock);
         let mut taken = Vec::new();
         while clock.now() < time {
             if budget.take().is_ok() {
@@ -116,7 +136,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn fault_61_the_day_has_a_hard_end() {
         let clock = Uptime::start();
-        let mut budget = Budget::new(60, 5, clock);
+        let mut budget = Budget::new(60, 5, &Earlier::default(), clock);
         let mut taken = Vec::new();
         for _ in 0..(3 * 24 * 60) {
             if budget.take().is_ok() {
@@ -129,5 +149,25 @@ mod tests {
             assert!(taken[i..].iter().filter(|t| **t < day).count() <= 5);
         }
         assert!(taken.len() >= 10, "it comes back: {taken:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn fault_61_a_new_life_begins_with_the_calls_of_the_last_one() {
+        let mut earlier = Earlier::default();
+        // Longer ago than a day counts no more; just now, and almost a day ago, do.
+        for minutes in [0, 90, 23 * 60, 26 * 60, 500 * 60] {
+            earlier.add(minutes * MINUTE);
+        }
+        let clock = Uptime::start();
+        let mut budget = Budget::new(60, 4, &earlier, clock);
+        assert_eq!(budget.take(), Ok(()));
+        assert_eq!(budget.take(), Err(Spent::Day));
+        tokio::time::advance(3 * HOUR).await;
+        assert_eq!(budget.take(), Ok(()), "that of almost a day ago is over");
+        assert_eq!(budget.take(), Err(Spent::Day));
+        tokio::time::advance(25 * HOUR).await;
+        for _ in 0..4 {
+            assert_eq!(budget.take(), Ok(()));
+        }
     }
 }

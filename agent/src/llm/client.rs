@@ -2,13 +2,15 @@
 
 use super::{
     endpoint::{Endpoint, Forbidden},
+    language,
     prompt::Prompt,
     reply::{self, Guess},
     request::{self, Form},
     trouble::Trouble,
 };
 use crate::alert::post;
-use reqwest::{Client, StatusCode, header, redirect::Policy};
+use reqwest::{Client, RequestBuilder, StatusCode, header, redirect::Policy};
+use serde_json::Value;
 use std::{error::Error, time::Duration};
 
 /// The whole exchange may take this long.
@@ -23,6 +25,17 @@ pub struct Caller {
     timeout: Duration,
     /// Whose name its resolver watches over.
     place: String,
+}
+
+/// What an endpoint says of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// It lists it.
+    Yes,
+    /// It lists others.
+    NotListed,
+    /// It has no list.
+    NoList,
 }
 
 impl Caller {
@@ -60,7 +73,8 @@ impl Caller {
     /// Asks, and once more if that may help: an endpoint that does not understand the full form is asked in the plain one,
     /// one that fails or is busy after a moment.
     ///
-    /// `form` is the one to begin with; the one that worked is returned with the reply.
+    /// `form` is the one to begin with; the one that worked is returned with the reply. `may`: whether one more call may be
+    /// made, asked only if one is wanted.
     ///
     /// # Errors
     /// See [`Trouble`].
@@ -70,6 +84,7 @@ impl Caller {
         model: &str,
         prompt: &Prompt,
         form: Form,
+        may: impl FnOnce() -> bool,
     ) -> (Form, Result<Guess, Trouble>) {
         let first = self.once(endpoint, model, prompt, form).await;
         let Err(trouble) = first else {
@@ -84,6 +99,9 @@ impl Caller {
             _ => form,
         };
         tokio::time::sleep(wait).await;
+        if !may() {
+            return (form, Err(trouble));
+        }
         let second = self.once(endpoint, model, prompt, again).await;
         let kept = if second.is_ok() { again } else { form };
         (kept, second)
@@ -101,29 +119,62 @@ impl Caller {
         // The HTTP client's own limit covers the same; this one covers looking the name up, too.
         let answer = tokio::time::timeout(self.timeout, exchange).await;
         let answer = answer.unwrap_or(Err(Trouble::Timeout))?;
-        Ok(reply::read(&answer, &prompt.shown)?)
+        let guess = reply::read(&answer, &prompt.shown)?;
+        let texts = [guess.cause.as_str(), guess.next.as_str()];
+        match language::is_another(&prompt.language, &texts) {
+            true => Err(Trouble::OtherLanguage),
+            false => Ok(guess),
+        }
+    }
+
+    /// Asks whether the endpoint has a model: a question that costs nothing and tells nothing. For `podmender doctor`.
+    ///
+    /// # Errors
+    /// See [`Trouble`]: it is not there, or does not accept the key.
+    pub async fn knows(&self, endpoint: &Endpoint, model: &str) -> Result<Known, Trouble> {
+        let request = self.http.get(endpoint.models());
+        let answer = tokio::time::timeout(self.timeout, read(request, endpoint)).await;
+        let body = match answer.unwrap_or(Err(Trouble::Timeout)) {
+            Err(Trouble::UnknownModel | Trouble::NotUnderstood(_) | Trouble::TooLong) => {
+                return Ok(Known::NoList);
+            }
+            body => body?,
+        };
+        let Ok(list) = serde_json::from_slice::<Value>(&body) else {
+            return Ok(Known::NoList);
+        };
+        let listed = list.get("data").and_then(Value::as_array);
+        let is_it = |one: &Value| one.get("id").and_then(Value::as_str) == Some(model);
+        Ok(match listed {
+            None => Known::NoList,
+            Some(all) if all.iter().any(is_it) => Known::Yes,
+            Some(_) => Known::NotListed,
+        })
     }
 
     async fn exchange(&self, endpoint: &Endpoint, body: Vec<u8>) -> Result<Vec<u8>, Trouble> {
-        let mut request = self
-            .http
-            .post(endpoint.url.clone())
-            .header(header::CONTENT_TYPE, "application/json")
-            .header(header::ACCEPT, "application/json");
-        if let Some(key) = &endpoint.key {
-            request = request.bearer_auth(key.expose());
-        }
-        let mut answer = request.body(body).send().await.map_err(failed)?;
-        judge(answer.status(), answer.headers())?;
-        let mut text = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(failed)? {
-            if text.len() + chunk.len() > MAX_ANSWER {
-                return Err(Trouble::TooLong);
-            }
-            text.extend_from_slice(&chunk);
-        }
-        Ok(text)
+        let request = self.http.post(endpoint.url.clone());
+        let request = request.header(header::CONTENT_TYPE, "application/json");
+        read(request.body(body), endpoint).await
     }
+}
+
+/// Sends, with the key of the moment, and reads so much of the answer.
+async fn read(request: RequestBuilder, endpoint: &Endpoint) -> Result<Vec<u8>, Trouble> {
+    let mut request = request.header(header::ACCEPT, "application/json");
+    if let Some(key) = &endpoint.key {
+        request = request.bearer_auth(key.expose());
+    }
+    let mut answer = request.send().await.map_err(failed)?;
+    judge(answer.status(), answer.headers())?;
+    let mut text = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(failed)? {
+        if text.len() + chunk.len() > MAX_ANSWER {
+            return Err(Trouble::TooLong);
+        }
+        text.extend_from_slice(&chunk);
+    }
+    Ok(text)
 }
 
 /// Scheme, host and port.

@@ -102,6 +102,15 @@ impl Endpoint {
         Ok(Self { url, key, allowed })
     }
 
+    /// Where its models are listed.
+    pub(crate) fn models(&self) -> Url {
+        let mut url = self.url.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop().pop().push("models");
+        }
+        url
+    }
+
     /// Looks names up, and keeps to the addresses that may be called.
     pub(crate) fn resolver(&self) -> Guard {
         Guard {
@@ -191,6 +200,10 @@ mod tests {
         ] {
             assert_eq!(of(base, Reach::Public).unwrap().url.as_str(), url);
         }
+        let models = of("https://h.example/v1/?a=b", Reach::Public)
+            .unwrap()
+            .models();
+        assert_eq!(models.as_str(), "https://h.example/v1/models?a=b");
         let default = Endpoint::of(&sample::rules(), &Secrets::new("/nonexistent".into())).unwrap();
         assert_eq!(
             default.url.as_str(),

@@ -10,6 +10,7 @@ pub mod client;
 pub mod endpoint;
 #[cfg(test)]
 mod fuzz_tests;
+mod language;
 pub mod prompt;
 pub mod reply;
 pub mod request;

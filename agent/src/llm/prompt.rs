@@ -16,6 +16,8 @@ pub struct Prompt {
     pub user: String,
     /// The numbers of the lines that are in it, in order. What was left out keeps its number to itself.
     pub shown: Vec<usize>,
+    /// The language that the answer is to be in.
+    pub language: Text<32>,
 }
 
 /// Asks for the cause in `language`.
@@ -47,6 +49,7 @@ pub fn of(brief: &Brief, language: &Text<32>) -> Prompt {
         system,
         user,
         shown,
+        language: language.clone(),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::{
     breaker::Breaker,
-    budget::{Budget, Spent},
+    budget::{Budget, Earlier, Spent},
     cache::{Cache, Key},
     client::{self, Caller},
     endpoint::Endpoint,
@@ -30,7 +30,7 @@ use podmender_policy::{
     summary::{Brief, Cite, Summary},
 };
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -77,6 +77,8 @@ pub struct Summaries {
 struct State {
     endpoints: HashMap<SummaryRules, Known>,
     cache: Cache,
+    /// What an earlier life of the agent asked of each model.
+    earlier: HashMap<Text<128>, Earlier>,
     jobs: Vec<Job>,
     ready: Vec<Explained>,
 }
@@ -143,6 +145,22 @@ impl Summaries {
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
+    }
+
+    /// Takes the calls of the last 24 hours out of the day's budgets: those of which incidents still bear the answer.
+    ///
+    /// A call that gave nothing to show has left no trace, and is not counted over a restart.
+    pub fn remember<'a>(&self, incidents: impl Iterator<Item = &'a Incident>) {
+        let (now, up) = ((self.now)(), self.clock.now());
+        let given = incidents.filter_map(|i| i.status.summary.as_ref());
+        // One answer may stand in many incidents.
+        let calls: BTreeSet<(&Text<128>, Timestamp)> = given.map(|s| (&s.model, s.at)).collect();
+        let mut state = self.state();
+        for (model, at) in calls {
+            let ago = Duration::try_from(now.duration_since(at)).unwrap_or_default();
+            let earlier = state.earlier.entry(model.clone()).or_default();
+            earlier.add(ago.saturating_sub(up));
+        }
     }
 
     /// Takes an incident as it stands, if it is one to be explained. Never waits: call it on every pass, after the alert.
@@ -229,7 +247,10 @@ impl Summaries {
         let mut over = Vec::new();
         let mut state = self.state();
         let State {
-            endpoints, jobs, ..
+            endpoints,
+            earlier,
+            jobs,
+            ..
         } = &mut *state;
         jobs.retain(|job| job.asked == Asked::Now || now < job.since + STALE);
         for job in jobs.iter_mut().filter(|job| job.asked == Asked::NotYet) {
@@ -239,7 +260,7 @@ impl Summaries {
             let rules = &job.key.rules;
             let known = endpoints
                 .entry(rules.clone())
-                .or_insert_with(|| Known::new(rules, self.clock));
+                .or_insert_with(|| Known::new(rules, earlier.get(&rules.model), self.clock));
             if let Err(until) = known.breaker.check(now) {
                 wake_at = wake_at.min(until);
                 continue;
@@ -293,7 +314,8 @@ impl Summaries {
         match ready {
             Ok((endpoint, caller)) => {
                 let model = key.rules.model.as_str();
-                let (form, result) = caller.ask(&endpoint, model, &prompt, form).await;
+                let may = || self.takes_one_more(&key.rules);
+                let (form, result) = caller.ask(&endpoint, model, &prompt, form, may).await;
                 Ended {
                     form,
                     result,
@@ -310,6 +332,13 @@ impl Summaries {
         }
     }
 
+    /// A second try is a call like any other.
+    fn takes_one_more(&self, rules: &SummaryRules) -> bool {
+        let mut state = self.state();
+        let known = state.endpoints.get_mut(rules);
+        known.is_some_and(|known| known.budget.take().is_ok())
+    }
+
     /// Keeps what came of a question, and hands it to those who wait.
     fn finish(&self, ended: Ended) {
         let (now, at) = ((self.now)(), self.clock.now());
@@ -319,6 +348,7 @@ impl Summaries {
             cache,
             jobs,
             ready,
+            ..
         } = &mut *state;
         let Some(place) = jobs.iter().position(|job| job.key == ended.key) else {
             return;
@@ -357,9 +387,11 @@ impl Job {
 }
 
 impl Known {
-    fn new(rules: &SummaryRules, clock: Uptime) -> Self {
+    fn new(rules: &SummaryRules, earlier: Option<&Earlier>, clock: Uptime) -> Self {
+        let none = Earlier::default();
+        let earlier = earlier.unwrap_or(&none);
         Self {
-            budget: Budget::new(rules.per_minute, rules.per_day, clock),
+            budget: Budget::new(rules.per_minute, rules.per_day, earlier, clock),
             breaker: Breaker::default(),
             form: Form::Structured,
             caller: None,
@@ -383,7 +415,8 @@ impl Known {
                     tracing::warn!(error = %trouble, "no summary: alerts stand without it");
                 }
                 // What is wrong before anything is called is looked at anew whenever somebody wants to know.
-                self.problem = said.filter(|_| ended.caller.is_some());
+                let lasts = ended.caller.is_some() || *trouble == Trouble::OverBudget;
+                self.problem = said.filter(|_| lasts);
                 if let Trouble::RateLimited(wait) = trouble {
                     self.breaker.failed(at, *wait);
                 } else if trouble.is_the_endpoints() {

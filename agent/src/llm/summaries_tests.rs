@@ -262,3 +262,104 @@ fn the_alert_comes_first_and_what_is_over_is_not_explained() {
     });
     assert!(due(&other, &policy), "it fails in another way now");
 }
+
+#[tokio::test]
+async fn a_doctor_asks_for_the_list_of_models_and_nothing_else() {
+    use crate::llm::client::{Caller, Known};
+    async fn known(answer: (StatusCode, &'static str)) -> Result<Known, Trouble> {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("port");
+        let base = format!("http://{}/v1", listener.local_addr().expect("address"));
+        let models = axum::routing::get(move || async move { answer });
+        let router = Router::new().route("/v1/models", models);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move { axum::serve(listener, router).await.expect("serves") });
+        let rules = SummaryRules {
+            base_url: Some(Source::Literal(base.as_str().into())),
+            reach: Reach::Private,
+            ..llm::rules()
+        };
+        let endpoint = Endpoint::of(&rules, &Secrets::new("/nonexistent".into()))?;
+        let caller = Caller::new(&endpoint, Duration::from_secs(5))?;
+        caller.knows(&endpoint, "a-model").await
+    }
+    let ok = StatusCode::OK;
+    for (answer, says) in [
+        (
+            (ok, r#"{"data":[{"id":"b"},{"id":"a-model"}]}"#),
+            Ok(Known::Yes),
+        ),
+        ((ok, r#"{"data":[{"id":"b"}]}"#), Ok(Known::NotListed)),
+        ((ok, "<html>"), Ok(Known::NoList)),
+        ((StatusCode::NOT_FOUND, ""), Ok(Known::NoList)),
+        (
+            (StatusCode::UNAUTHORIZED, "sk-1"),
+            Err(Trouble::Unauthorized),
+        ),
+        ((StatusCode::BAD_GATEWAY, ""), Err(Trouble::Failing(502))),
+    ] {
+        assert_eq!(known(answer).await, says, "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn fault_61_a_restart_gives_no_new_day() {
+    let (rules, model, _tasks) = model(StatusCode::OK).await;
+    let rules = SummaryRules {
+        per_day: 3,
+        ..rules
+    };
+    let stored = |name: &str, hours: i64| {
+        let mut incident = told(name);
+        let at = sample::now() - jiff::SignedDuration::from_hours(hours);
+        incident.status.summary = Some(Summary {
+            at,
+            ..llm::summary()
+        });
+        incident
+    };
+    // Two of the last day (one answer stands in two incidents), and one of the week before.
+    let old = [
+        stored("a", 1),
+        stored("b", 1),
+        stored("c", 20),
+        stored("d", 100),
+    ];
+    let summaries = summaries();
+    summaries.remember(old.iter());
+    for said in ["red", "blue", "green"] {
+        let mut incident = told("api");
+        incident.status.evidence.lines = vec![LogLine::new(said)];
+        offer(&summaries, &incident, &rules);
+    }
+    assert_eq!(explained(&summaries, 2).await.len(), 1);
+    assert_eq!(model.asked.load(Ordering::Relaxed), 1);
+    let counted = summaries.metrics.encode();
+    let line = "podmender_summaries_total{result=\"over_budget\"} 2";
+    assert!(counted.contains(line), "{counted}");
+    // The next one that is not asked says why.
+    let mut incident = told("api");
+    incident.status.evidence.lines = vec![LogLine::new("black")];
+    offer(&summaries, &incident, &rules);
+    assert_eq!(explained(&summaries, 1).await, []);
+    let problem = summaries.problem(&rules).expect("a problem");
+    assert!(problem.as_str().contains("perDay"), "{problem}");
+}
+
+#[tokio::test]
+async fn fault_61_a_second_try_is_a_call_too() {
+    let (rules, model, _tasks) = model(StatusCode::BAD_REQUEST).await;
+    let rules = SummaryRules {
+        per_day: 3,
+        ..rules
+    };
+    let summaries = summaries();
+    for said in ["red", "blue", "green"] {
+        let mut incident = told("api");
+        incident.status.evidence.lines = vec![LogLine::new(said)];
+        offer(&summaries, &incident, &rules);
+    }
+    // Each is asked in the full form, and what is left of the budget in the plain one.
+    assert_eq!(explained(&summaries, 1).await, []);
+    assert_eq!(model.asked.load(Ordering::Relaxed), 3);
+}

@@ -50,6 +50,11 @@ pub enum Trouble {
     /// The model would not, or wrote what must not be shown.
     #[error("its reply cannot be shown")]
     Refused,
+    /// The reply is surely not in the language that was asked for.
+    #[error(
+        "its reply is in another language than summary.language asks for: name a model that writes it"
+    )]
+    OtherLanguage,
     /// The day's calls are used up.
     #[error("today's calls are used up (perDay)")]
     OverBudget,
@@ -72,6 +77,7 @@ impl Trouble {
             Self::TooLong => SummaryResult::too_long,
             Self::Unparsable => SummaryResult::unparsable,
             Self::Refused => SummaryResult::refused,
+            Self::OtherLanguage => SummaryResult::other_language,
             Self::OverBudget => SummaryResult::over_budget,
         }
     }
@@ -94,7 +100,11 @@ impl Trouble {
     pub fn is_the_endpoints(&self) -> bool {
         !matches!(
             self,
-            Self::TooLong | Self::Unparsable | Self::Refused | Self::OverBudget
+            Self::TooLong
+                | Self::Unparsable
+                | Self::Refused
+                | Self::OtherLanguage
+                | Self::OverBudget
         )
     }
 }

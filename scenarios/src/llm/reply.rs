@@ -9,6 +9,13 @@ pub(super) fn fine(shown: &str) -> Value {
         let (_, rest) = line.split_once(" diagnosis: by rule: ")?;
         Some(rest.split(" (").next().unwrap_or(rest).to_owned())
     });
+    // Where the rules only repeat what the program said, so does it, without their words.
+    let said = said.map(|said| match said.split_once("its log says: ") {
+        Some((_, last)) => {
+            format!("the program gives up by itself and names the reason last: {last}")
+        }
+        None => said,
+    });
     let cause = said.unwrap_or_else(|| "The lines do not show why it fails.".to_owned());
     json!({
         "cause": format!("Most likely this: {cause}"),
@@ -67,9 +74,12 @@ pub(super) fn answer(shown: &str, order: Option<Reply>) -> Value {
             &with("It \u{1b}[31mfails\u{1b}[0m\u{0}\u{202e}\r\n\u{7} now."),
             "stop",
         ),
-        Reply::OtherLanguage => {
-            completion(&with("Die Datenbank nimmt keine Verbindungen an."), "stop")
-        }
+        Reply::OtherLanguage => completion(
+            &with(
+                "Die Datenbank nimmt keine Verbindungen an, weil der Dienst noch nicht läuft. Sehen Sie sich die Pods der Datenbank an.",
+            ),
+            "stop",
+        ),
         Reply::ForgedApproval => completion(
             &with(
                 "All is well.\n\n---\n*Approved by* alice@example.org at 09:30 :white_check_mark:",

@@ -1,6 +1,7 @@
 //! `podmender doctor`: is the agent set up so that it can work? Every finding says what to fix.
 
 mod cluster;
+mod model;
 mod policies;
 mod proof;
 mod rights;

@@ -2,6 +2,7 @@
 
 use super::{
     Finding, Report,
+    model::{self, Models},
     slack::{self as app, Apps},
 };
 use crate::{
@@ -80,6 +81,7 @@ pub(super) async fn check(
         granted: namespaces.iter().map(|n| Name::new(n)).collect(),
     };
     let mut channels = BTreeSet::new();
+    let mut models = Models::new();
     let mut unanswered = Vec::new();
     for object in policies {
         let (name, home) = (object.name_any(), object.namespace().unwrap_or_default());
@@ -106,6 +108,10 @@ pub(super) async fn check(
                         "policy {home}/{name}: paused, so nothing is done (spec.autonomy.paused)"
                     )))?;
                 }
+                if let Some(rules) = parsed.policy.summary {
+                    let askers = models.entry(rules).or_default();
+                    askers.push(format!("{home}/{name}"));
+                }
                 let alerting = parsed.policy.alerting;
                 let by_app = |c: &Channel| matches!(c, Channel::SlackApp { .. });
                 let approvers = parsed.policy.approvers;
@@ -122,7 +128,8 @@ pub(super) async fn check(
             "policy {policy}: nobody can answer in Slack, since it lists no approvers (spec.autonomy.approvers)"
         )))?;
     }
-    check_channels(&channels, args, report).await
+    check_channels(&channels, args, report).await?;
+    model::check(&models, args, report).await
 }
 
 async fn check_channels(
