@@ -20,7 +20,7 @@ demo-clean: ## Take away what the demo brought
 demo-svg: ## Record the demo in a real terminal as docs/demo.svg
 	$(SCENARIOS) demo --svg docs/demo.svg
 
-bench: ## Measure, and write docs/bench.md (ONLY=plan, redact, image, detect, mend, footprint, storm, slack or scale for one part)
+bench: ## Measure, and write docs/bench.md (ONLY=plan, redact, image, detect, mend, footprint, storm, slack, summary or scale for one part)
 	$(SCENARIOS) bench $(addprefix --only ,$(ONLY))
 
 test: prepare check unit charts scenarios ## Everything that proves the project, from formatting to scenarios on real pods

@@ -1,18 +1,14 @@
 //! From the first sign of a failure on a watch to the Incident written and to the alert's arrival, for eight kinds of failure.
-use std::collections::BTreeMap;
 use std::fs;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use futures::TryStreamExt as _;
-use kube::api::WatchEvent;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::incidents::{ByWorkload, Watched};
 use super::report::{Part, percentiles, short};
-use super::rig::{Rig, epoch, quiet};
-use crate::chaos::{api, wait};
+use super::rig::{Rig, quiet};
+use crate::chaos::wait;
 use crate::cluster::state::BUSYBOX_IMAGE;
 
 /// The namespace of the shared fault tool.
@@ -79,9 +75,6 @@ pub(super) struct Arrival {
     pub(super) body: Value,
 }
 
-/// When the incident of each workload was first seen on a watch.
-type Written = Arc<Mutex<BTreeMap<String, f64>>>;
-
 pub(super) fn measure(rig: &Rig, part: &mut Part) -> Result<()> {
     rig.namespace(NAMESPACE)?;
     rig.policy(NAMESPACE, json!({}))?;
@@ -89,7 +82,7 @@ pub(super) fn measure(rig: &Rig, part: &mut Part) -> Result<()> {
     let (record, alerts) = (rig.file("detect.record")?, rig.file("detect.alerts")?);
     let _receiver = rig.receiver(&alerts, &[])?;
     let _record = rig.start("faults.py", &["record", &record])?;
-    let written = watch_incidents(rig);
+    let incidents = Watched::start(rig, NAMESPACE);
     let agent = rig.agent("detect", NAMESPACE, 3600)?;
     agent.ready(30)?;
     quiet();
@@ -115,7 +108,7 @@ pub(super) fn measure(rig: &Rig, part: &mut Part) -> Result<()> {
     rows(
         part,
         &signs(&record)?,
-        &written.lock().unwrap_or_else(PoisonError::into_inner),
+        &incidents.get(),
         &arrivals(&alerts)?,
     );
     let theirs = rig.tool("latency.py", &[&record, &alerts, "120"])?;
@@ -140,37 +133,6 @@ fn startup(name: &str) -> Value {
     })
 }
 
-/// Watches incidents for as long as the process lives, on a connection of its own.
-fn watch_incidents(rig: &Rig) -> Written {
-    let written = Written::default();
-    let (kubeconfig, seen) = (rig.session.state.kubeconfig(), Arc::clone(&written));
-    std::thread::spawn(move || -> Result<()> {
-        let api = api::Api::connect(&kubeconfig)?;
-        let path = api::path("podmender.io/v1alpha1", "Incident", Some(NAMESPACE));
-        loop {
-            let request = http::Request::get(format!("{path}?watch=1")).body(Vec::new())?;
-            let _ = api.block_on(async |client| -> Result<()> {
-                let events = client.request_events::<Value>(request).await?;
-                let mut events = std::pin::pin!(events);
-                while let Some(event) = events.try_next().await? {
-                    let (WatchEvent::Added(o) | WatchEvent::Modified(o)) = event else {
-                        continue;
-                    };
-                    let name = o
-                        .pointer("/spec/workload/name")
-                        .and_then(Value::as_str)
-                        .unwrap_or_default();
-                    let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-                    seen.entry(name.to_owned()).or_insert_with(epoch);
-                }
-                Ok(())
-            });
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    });
-    written
-}
-
 fn signs(record: &str) -> Result<Vec<Sign>> {
     Ok(fs::read_to_string(record)?
         .lines()
@@ -186,7 +148,7 @@ pub(super) fn arrivals(alerts: &str) -> Result<Vec<Arrival>> {
 }
 
 /// The first message that names a workload: when it came and what it calls the failure.
-fn first_named(told: &[Arrival], workload: &str) -> Option<(f64, String)> {
+pub(super) fn first_named(told: &[Arrival], workload: &str) -> Option<(f64, String)> {
     let named = |one: &Value| {
         let is_it = one.pointer("/workload/name").and_then(Value::as_str) == Some(workload);
         is_it.then(|| {
@@ -205,7 +167,7 @@ fn first_named(told: &[Arrival], workload: &str) -> Option<(f64, String)> {
     })
 }
 
-fn rows(part: &mut Part, signs: &[Sign], written: &BTreeMap<String, f64>, told: &[Arrival]) {
+fn rows(part: &mut Part, signs: &[Sign], incidents: &ByWorkload, told: &[Arrival]) {
     let (mut all_written, mut all_told) = (Vec::new(), Vec::new());
     let mut wrong = Vec::new();
     let mut most_messages = 0;
@@ -224,9 +186,9 @@ fn rows(part: &mut Part, signs: &[Sign], written: &BTreeMap<String, f64>, told: 
                 continue;
             };
             to_incident.extend(
-                written
+                incidents
                     .get(&workload)
-                    .map(|w| ((w - sign) * 1000.0).max(0.0)),
+                    .map(|i| ((i.written - sign) * 1000.0).max(0.0)),
             );
             match first_named(told, &workload) {
                 Some((at, name)) => {

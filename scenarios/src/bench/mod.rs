@@ -1,12 +1,14 @@
 //! `make bench`: our numbers beside their targets, measured with the shared tools, printed as a table and kept in `docs/bench.md`.
 mod detect;
 mod footprint;
+mod incidents;
 mod mend;
 mod pure;
 mod report;
 mod rig;
 mod slack;
 mod storm;
+mod summary;
 mod tools;
 
 use std::path::PathBuf;
@@ -33,13 +35,14 @@ pub struct Options {
 type Measure = fn(&Rig, &mut Part) -> Result<()>;
 
 /// The parts by name, in the order in which they share what they set up.
-const ON_A_CLUSTER: [(&str, Measure); 8] = [
+const ON_A_CLUSTER: [(&str, Measure); 9] = [
     ("detect", detect::measure),
     ("footprint", footprint::measure),
     ("storm", storm::measure),
     ("storm-refused", storm::refused),
     ("storm-slow", storm::slow),
     ("slack", slack::measure),
+    ("summary", summary::measure),
     ("scale", footprint::scale),
     ("mend", mend::measure),
 ];
@@ -60,7 +63,7 @@ pub fn run(options: &Options) -> Result<()> {
     for name in &options.only {
         ensure!(
             known(name),
-            "there is no part {name}: plan, redact, image, detect, mend, footprint, storm, storm-refused, storm-slow, slack, scale"
+            "there is no part {name}: plan, redact, image, detect, mend, footprint, storm, storm-refused, storm-slow, slack, summary, scale"
         );
     }
     let mut report = Report::open(&options.page)?;

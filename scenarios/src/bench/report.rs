@@ -110,7 +110,7 @@ pub(super) struct Report {
     parts: Vec<Part>,
 }
 
-const ORDER: [&str; 11] = [
+const ORDER: [&str; 12] = [
     "detect",
     "mend",
     "footprint",
@@ -119,6 +119,7 @@ const ORDER: [&str; 11] = [
     "storm-refused",
     "storm-slow",
     "slack",
+    "summary",
     "plan",
     "redact",
     "image",
@@ -229,6 +230,7 @@ fn title(part: &str) -> &str {
         "storm-refused" => "The same with a receiver that refuses for a minute",
         "storm-slow" => "The same with a slow receiver",
         "slack" => "The loop through Slack",
+        "summary" => "What a summary by a model adds",
         "plan" => "plan()",
         "redact" => "Redaction",
         "image" => "Image",

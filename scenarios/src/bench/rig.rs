@@ -80,6 +80,16 @@ impl Rig {
         self.api.apply(&object).map(drop)
     }
 
+    /// Takes the shared load tool's pods away, and waits until their namespace is gone.
+    pub(super) fn clear_load(&self) -> Result<()> {
+        self.tool("kwokload.py", &["clear"])?;
+        let path = api::path("v1", "Namespace", None) + "/" + super::footprint::NAMESPACE;
+        wait::until("the load's namespace is gone", 60, || {
+            ensure!(self.api.find(&path)?.is_none(), "it is still there");
+            Ok(())
+        })
+    }
+
     /// Runs one of the shared tools to its end.
     pub(super) fn tool(&self, tool: &str, args: &[&str]) -> Result<String> {
         self.tools.run(&self.session.state.kubeconfig(), tool, args)

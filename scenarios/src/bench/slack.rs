@@ -32,7 +32,7 @@ pub(super) fn measure(rig: &Rig, part: &mut Part) -> Result<()> {
     rig.tool("kwokload.py", &["nodes", "8"])?;
     let slack = Slack::start("127.0.0.1:0", &[CHANNEL])?;
     questions(rig, part, &slack)?;
-    rig.tool("kwokload.py", &["clear"])?;
+    rig.clear_load()?;
     thousand(rig, part)
 }
 
@@ -255,7 +255,7 @@ fn first_card(world: &World, workload: &str) -> Result<Message> {
 }
 
 /// One pod of a workload.
-fn pod_of(rig: &Rig, workload: &str) -> Result<Value> {
+pub(super) fn pod_of(rig: &Rig, workload: &str) -> Result<Value> {
     let folder = api::path("v1", "Pod", Some(NAMESPACE));
     let pods = rig
         .api
