@@ -81,7 +81,7 @@ struct Build {
 
 #[derive(Args)]
 struct Bench {
-    /// Only this part: plan, redact, image, detect, mend, footprint, storm, storm-refused, storm-slow, slack, scale (may be repeated)
+    /// Only this part: plan, redact, image, detect, mend, footprint, storm, storm-refused, storm-slow, slack, summary, scale (may be repeated)
     #[arg(long, value_name = "PART")]
     only: Vec<String>,
     /// Where to write the page
@@ -106,7 +106,43 @@ struct Demo {
     #[arg(long)]
     hands_off: bool,
     #[command(flatten)]
+    llm: DemoLlm,
+    #[command(flatten)]
     build: Build,
+}
+
+/// Who explains failures in the demo; without these, a stand-in on this machine does.
+#[derive(Args)]
+struct DemoLlm {
+    /// A model behind an OpenAI-compatible endpoint explains the failures, instead of the stand-in
+    #[arg(long, value_name = "NAME", env = "PODMENDER_DEMO_LLM_MODEL")]
+    llm_model: Option<String>,
+    /// Where that endpoint is, up to and without /chat/completions, as pods reach it. Default: OpenAI
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "PODMENDER_DEMO_LLM_URL",
+        requires = "llm_model"
+    )]
+    llm_url: Option<String>,
+    /// A file with its key; it becomes part of the demo's Secret
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "PODMENDER_DEMO_LLM_KEY_FILE",
+        requires = "llm_model"
+    )]
+    llm_key_file: Option<PathBuf>,
+}
+
+impl DemoLlm {
+    fn endpoint(&self) -> Option<demo::Endpoint> {
+        Some(demo::Endpoint {
+            model: self.llm_model.clone()?,
+            url: self.llm_url.clone(),
+            key_file: self.llm_key_file.clone(),
+        })
+    }
 }
 
 #[derive(Args)]
@@ -278,6 +314,7 @@ fn show(context: Option<&str>, options: &Demo) -> Result<()> {
         context,
         profile,
         presses,
+        model: options.llm.endpoint(),
     })
 }
 

@@ -1,4 +1,5 @@
 //! `make demo`: a real cluster, the shipped image, the charts, a shop that breaks in five ways, and the agent at work on it, live.
+mod model;
 pub mod paint;
 mod screen;
 mod setup;
@@ -16,6 +17,8 @@ use crate::chaos::{api, wait};
 use crate::cluster::session::Session;
 use crate::slack::world::{Delivery, Message};
 use crate::ui;
+pub use model::Endpoint;
+use model::Model;
 use paint::Tone;
 use screen::Screen;
 use setup::Setup;
@@ -29,6 +32,8 @@ pub struct Options<'a> {
     pub profile: &'a str,
     /// Who presses the button.
     pub presses: Presses,
+    /// Who explains; `None`: a stand-in on this machine.
+    pub model: Option<Endpoint>,
 }
 
 /// Who answers the agent's question.
@@ -140,7 +145,8 @@ fn watch(setup: &Setup, screen: &mut Screen, presses: Presses) -> Result<()> {
             is_back = true;
         }
         question = question.look(setup, screen, presses)?;
-        let open = missing(&incidents, screen);
+        let mut open = missing(&incidents, screen);
+        open.extend(unexplained(setup));
         if open.is_empty() {
             return Ok(());
         }
@@ -239,16 +245,29 @@ fn missing(incidents: &[Value], screen: &Screen) -> Vec<String> {
     open
 }
 
+/// Whether the stand-in's guess is still missing on the card about `orders`. What a real model says, and when, is its own.
+fn unexplained(setup: &Setup) -> Option<String> {
+    let Model::StandIn(_) = setup.model else {
+        return None;
+    };
+    let cards = setup.slack.world().messages;
+    let guessed = |words: &str| words.contains("orders") && words.contains("checked by nobody");
+    let shown = cards.iter().any(|card| guessed(&card.words()));
+    (!shown).then(|| "the card about orders shows no guess of the model".to_owned())
+}
+
 fn is_denied(incident: &Value) -> bool {
     text_at(incident, "/status/reason") == "Denied"
 }
 
-/// The Secret with the address of the receiver and the tokens for Slack.
-fn secrets(url: &str) -> Value {
-    json!({
+/// The Secret with the address of the receiver, the tokens for Slack, and the model's key if it has one.
+fn secrets(url: &str, model: &Model) -> Value {
+    let mut secret = json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "alerts", "namespace": shop::HOME},
         "stringData": {"ALERTS_URL": url, "SLACK_BOT_TOKEN": "xoxb-demo", "SLACK_APP_TOKEN": "xapp-demo"},
-    })
+    });
+    crate::chaos::objects::merge(&mut secret, json!({"stringData": model.secret()}));
+    secret
 }
 
 /// A namespace.

@@ -6,6 +6,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
+use super::model::Model;
 use super::{Options, namespace, secrets, shop, step};
 use crate::chaos::agent::charts;
 use crate::chaos::alerts::Receiver;
@@ -29,6 +30,8 @@ pub(super) struct Setup {
     pub(super) alerts: Receiver,
     /// Where the agent asks, with its page.
     pub(super) slack: Slack,
+    /// Who explains.
+    pub(super) model: Model,
     /// The agent's image.
     pub(super) image: Image,
     helm: PathBuf,
@@ -68,11 +71,13 @@ impl Setup {
         let setup = Self {
             alerts: Receiver::start_at(&here)?,
             slack: stand_in(&here)?,
+            model: Model::start(&here, options.model.as_ref())?,
             session,
             api,
             image,
             helm,
         };
+        ui::say(setup.model.said());
         setup.install()?;
         ui::say(format!(
             "ready after {:.0} s",
@@ -83,14 +88,15 @@ impl Setup {
 
     fn install(&self) -> Result<()> {
         self.api.apply(&namespace(shop::HOME))?;
-        self.api.apply(&secrets(&self.alerts.url))?;
+        self.api.apply(&secrets(&self.alerts.url, &self.model))?;
         step("helm install podmender-crds", || {
             self.helm(&["podmender-crds"], &[])
         })?;
         let file = self.session.state.dir.join("demo.values.json");
         write(
             &file,
-            &shop::values(&self.image.reference, &self.slack.api())?.to_string(),
+            &shop::values(&self.image.reference, &self.slack.api(), &self.model.spec())?
+                .to_string(),
         )?;
         let file = file.display().to_string();
         step("helm install podmender, and the agent is Ready", || {

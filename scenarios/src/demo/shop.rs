@@ -97,7 +97,7 @@ fn deployment(name: &str, replicas: u32, script: &str, container: Value) -> Valu
 }
 
 /// The policy: as an owner of the shop would write it, with times short enough to watch.
-pub fn policy() -> Value {
+pub fn policy(summary: &Value) -> Value {
     json!({
         "name": NAMESPACE,
         "spec": {
@@ -113,19 +113,20 @@ pub fn policy() -> Value {
                 {"type": "webhook", "url": "${ALERTS_URL}"},
                 {"type": "slack", "channel": format!("#{CHANNEL}"), "token": "${SLACK_BOT_TOKEN}"},
             ]},
+            "summary": summary,
         },
     })
 }
 
 /// The values for the chart.
-pub fn values(image: &str, slack_api: &str) -> Result<Value> {
+pub fn values(image: &str, slack_api: &str, summary: &Value) -> Result<Value> {
     let (repository, tag) = image.rsplit_once(':').context("an image without a tag")?;
     Ok(json!({
         "image": {"repository": repository, "tag": tag, "pullPolicy": "Never"},
         "rbac": {"namespaces": [NAMESPACE]},
         "existingSecret": "alerts",
         "slack": {"apiUrl": slack_api},
-        "policies": [policy()],
+        "policies": [policy(summary)],
     }))
 }
 

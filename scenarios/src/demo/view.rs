@@ -21,6 +21,7 @@ struct Shown {
     failures: BTreeSet<String>,
     decision: String,
     cause: String,
+    is_guessed: bool,
 }
 
 /// One line of the view, without its time.
@@ -72,6 +73,10 @@ impl View {
         if !cause.is_empty() && cause != shown.cause {
             say("explains", Tone::Agent, explanation(incident));
             shown.cause = cause;
+        }
+        if let Some(guess) = guess(incident).filter(|_| !shown.is_guessed) {
+            say("guesses", Tone::Faint, guess);
+            shown.is_guessed = true;
         }
         let timeline = incident
             .pointer("/status/timeline")
@@ -170,6 +175,30 @@ fn explanation(incident: &Value) -> String {
         text.push_str(&format!(" ({percent}% sure)"));
     }
     text
+}
+
+/// What a model says, where our own rules are not sure: marked as what it is.
+fn guess(incident: &Value) -> Option<String> {
+    let summary = incident.pointer("/status/summary")?;
+    let sure = number_at(incident, "/status/evidence/confidence").unwrap_or_default();
+    let cites = summary.get("cites").and_then(Value::as_array);
+    let cites = cites.map_or(&[] as &[Value], Vec::as_slice);
+    let lines: Vec<String> = cites
+        .iter()
+        .filter_map(|c| Some(format!("[{}]", number_at(c, "/line")?)))
+        .collect();
+    let cited = match lines.as_slice() {
+        [] => String::new(),
+        [one] => format!(" It cites line {one}."),
+        more => format!(" It cites lines {}.", more.join(", ")),
+    };
+    let text = format!(
+        "A language model's guess, checked by nobody and read by no decision: \u{201c}{}\u{201d}{cited} ({}, {} confidence)",
+        text_at(summary, "/cause"),
+        text_at(summary, "/model"),
+        text_at(summary, "/confidence")
+    );
+    (sure < 50).then_some(text)
 }
 
 fn decided(incident: &Value) -> String {
@@ -283,6 +312,29 @@ mod tests {
         assert_eq!(texts.len(), 3);
         assert!(texts[0].starts_with("Restart."));
         assert_eq!(texts[2], "accepted by the API server after 30 ms");
+    }
+
+    #[test]
+    fn a_guess_is_told_once_as_a_guess_and_only_where_the_rules_are_unsure() {
+        let mut incident = json!({
+            "metadata": {"name": "i"}, "spec": {"workload": {"name": "orders"}},
+            "status": {
+                "phase": "Detected", "diagnosis": {"failure": "Error", "pod": "orders-0"},
+                "evidence": {"sentence": "", "confidence": 40},
+                "summary": {"cause": "The disk.", "cites": [{"line": 4, "text": "x"}], "model": "m", "confidence": "low"},
+            },
+        });
+        let mut view = View::new(Paint::plain());
+        let told = view.news(&incident);
+        let text = &told.iter().find(|l| l.word == "guesses").unwrap().text;
+        assert!(
+            text.contains("checked by nobody") && text.contains("line [4]"),
+            "{text}"
+        );
+        assert!(view.news(&incident).is_empty());
+        incident["metadata"]["name"] = json!("other");
+        incident["status"]["evidence"]["confidence"] = json!(92);
+        assert!(view.news(&incident).iter().all(|l| l.word != "guesses"));
     }
 
     #[test]
