@@ -18,6 +18,8 @@ pub enum Need {
     Evict,
     /// To restart a whole rollout, where a policy says so.
     RolloutRestart,
+    /// To take turns with other replicas.
+    Standby,
 }
 
 /// One rule of a Role.
@@ -144,6 +146,15 @@ pub const RULES: &[Rule] = &[
         &["events"],
         &["create", "patch"],
     ),
+    Rule {
+        need: Need::Standby,
+        ..rule(
+            Where::Own,
+            "coordination.k8s.io",
+            &["leases"],
+            &["get", "create", "update"],
+        )
+    },
 ];
 
 /// One right, as a SelfSubjectAccessReview asks for it.

@@ -27,6 +27,7 @@ pub mod error;
 pub mod evidence;
 pub mod execute;
 pub mod http;
+pub mod lease;
 pub mod llm;
 pub mod load;
 pub mod logs;

@@ -191,6 +191,7 @@ pub struct Metrics {
     detection: Histogram,
     decision: Histogram,
     mend: Histogram,
+    leader: Gauge,
     queue_depth: Gauge,
     fresh: Family<ByResource, Gauge<f64, AtomicU64>>,
     open: Family<ByNamespace, Gauge>,
@@ -228,6 +229,7 @@ impl Metrics {
             detection: Histogram::new(FAST),
             decision: Histogram::new(FAST),
             mend: Histogram::new(SLOW),
+            leader: Gauge::default(),
             queue_depth: Gauge::default(),
             fresh: Family::default(),
             open: Family::default(),
@@ -324,6 +326,11 @@ impl Metrics {
     fn register_states(&mut self, version: &'static str, revision: &'static str) {
         let r = &mut self.registry;
         r.register(
+            "leader",
+            "1 while this replica leads, 0 while it stands by",
+            self.leader.clone(),
+        );
+        r.register(
             "queue_depth",
             "Workloads waiting for a look",
             self.queue_depth.clone(),
@@ -417,6 +424,11 @@ impl Metrics {
     /// From the first sign to a verified mend.
     pub fn mend_took(&self, time: Duration) {
         self.mend.observe(time.as_secs_f64());
+    }
+
+    /// Whether this replica leads.
+    pub fn leads(&self, leads: bool) {
+        self.leader.set(i64::from(leads));
     }
 
     /// Workloads waiting for a look.
@@ -605,6 +617,7 @@ mod tests {
             "podmender_slack_interactions_total{kind=\"approve\",result=\"recorded\"} 1",
             "podmender_slack_ack_seconds_bucket{le=\"0.005\"} 1",
             "podmender_slack_recorded_seconds_count 1",
+            "podmender_leader 0",
             "podmender_queue_depth 3",
             "podmender_build_info{version=\"1.2.3\",revision=\"abc\"} 1",
             "# EOF",

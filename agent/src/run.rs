@@ -7,6 +7,7 @@ use crate::{
     context::{Clock, Context, Outlets, careful},
     evidence,
     http::{self, Probes, Readiness},
+    lease::{self, Lease},
     llm::{Explained, Summaries},
     load,
     metrics::Metrics,
@@ -25,12 +26,16 @@ use kube::Client;
 use podmender_policy::{bounds::Name, rules::Ground, workload::WorkloadRef};
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::{
     sync::{SetOnce, mpsc},
     task::JoinSet,
+    time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -67,6 +72,16 @@ pub async fn run(config: kube::Config, args: RunArgs) -> anyhow::Result<u8> {
     let Some(clock) = stop.run_until_cancelled(anchored(&client, &health)).await else {
         return Ok(0);
     };
+    let now: Now = Arc::new(move || clock.now());
+    let mut lease = args.lease.as_deref().map(|name| {
+        let namespace = &args.scope.own.namespace;
+        let now = Arc::clone(&now);
+        Lease::new(client.clone(), namespace, name, &args.pod_name, now)
+    });
+    let leads = stop.run_until_cancelled(lead(lease.as_mut(), &health, &metrics));
+    let Some(since) = leads.await else {
+        return Ok(0);
+    };
     let (events, events_rx) = mpsc::channel(256);
     let (logs, logs_rx) = mpsc::channel(64);
     let own = Name::new(&args.scope.own.namespace);
@@ -75,7 +90,6 @@ pub async fn run(config: kube::Config, args: RunArgs) -> anyhow::Result<u8> {
     let secrets = Secrets::new(args.secrets_dir.clone());
     let slack = Apis::new(args.slack.api.url.clone(), secrets.clone());
     let slack = Arc::new(slack.heard_by(args.slack.interactions));
-    let now: Now = Arc::new(move || clock.now());
     let summaries = Summaries::new(secrets.clone(), Arc::clone(&metrics), Arc::clone(&now));
     let alerts = Outbox::new(secrets, Arc::clone(&slack), Arc::clone(&metrics), now);
     let ctx = Arc::new(Context {
@@ -166,11 +180,45 @@ pub async fn run(config: kube::Config, args: RunArgs) -> anyhow::Result<u8> {
         () = stop.cancelled() => {
             // The worker finishes the pass that it is in: no orphan intent (row 37). What Slack was told is taken is written.
             let _ = tokio::time::timeout(DRAIN, &mut worker).await;
+            if let Some(lease) = &mut lease {
+                lease.release().await;
+            }
             tracing::info!("stopped");
             Ok(0)
         }
+        lost = hold(lease.as_mut(), since) => {
+            // What is under way is not waited for: another replica may be at it already, and the ledger lets one of them act.
+            anyhow::bail!("this replica leads no more: {lost}")
+        }
         lost = tasks.join_next() => anyhow::bail!("{}", lost.map_or("nothing runs".to_owned(), |l| l.map_or_else(|e| e.to_string(), |Lost(what)| what))),
         ended = &mut worker => anyhow::bail!("the reconciler ended: {}", ended.err().map_or_else(|| "no reason".to_owned(), |e| e.to_string())),
+    }
+}
+
+/// Waits until this replica leads; at once, if it is the only one.
+async fn lead(lease: Option<&mut Lease>, health: &Health, metrics: &Metrics) -> Instant {
+    let Some(lease) = lease else {
+        metrics.leads(true);
+        return Instant::now();
+    };
+    let since = lease
+        .take(|leader| {
+            metrics.leads(false);
+            health.stands_by.store(true, Ordering::Relaxed);
+            tracing::info!(leader, "standing by");
+        })
+        .await;
+    health.stands_by.store(false, Ordering::Relaxed);
+    metrics.leads(true);
+    tracing::info!("leading");
+    since
+}
+
+/// Holds the lease until it is lost; for ever, if there is none.
+async fn hold(lease: Option<&mut Lease>, since: Instant) -> lease::Lost {
+    match lease {
+        Some(lease) => lease.keep(since).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -404,6 +452,8 @@ async fn end_at_signal(stop: CancellationToken) {
 /// What the probes answer.
 #[derive(Default)]
 struct Health {
+    /// Another replica leads: this one is well, and does nothing.
+    stands_by: AtomicBool,
     started: SetOnce<()>,
     /// The policies were read, and are in force.
     governed: Arc<SetOnce<()>>,
@@ -431,6 +481,9 @@ impl Health {
     /// Every task is alive (a lost one ends the process), the state was read, every watch is fresh.
     fn readiness(&self) -> Readiness {
         let mut missing = Vec::new();
+        if self.stands_by.load(Ordering::Relaxed) {
+            return Readiness { missing };
+        }
         if !self.started.initialized() {
             let said = self
                 .said

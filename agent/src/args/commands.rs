@@ -170,4 +170,7 @@ pub struct RbacArgs {
     /// Also the right to restart a whole rollout (patch on Deployments, StatefulSets, DaemonSets)
     #[arg(long)]
     pub rollout_restart: bool,
+    /// Also the right to a Lease, for more than one replica (`podmender run --lease`)
+    #[arg(long)]
+    pub standby: bool,
 }

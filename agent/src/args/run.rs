@@ -21,6 +21,9 @@ pub struct RunArgs {
     /// Where it works, and where it lives.
     #[command(flatten)]
     pub scope: Scope,
+    /// Lease in the agent's own namespace that one of several replicas holds, under its --pod-name; without it this process leads alone
+    #[arg(long, env = "PODMENDER_LEASE", value_parser = parse_name, value_name = "NAME")]
+    pub lease: Option<String>,
     /// Address for /metrics, /livez and /readyz; `none` serves nothing
     #[arg(long, env = "PODMENDER_BIND", default_value = "127.0.0.1:8080", value_parser = parse_bind, value_name = "ADDRESS")]
     pub bind: Bind,
@@ -35,6 +38,18 @@ pub struct RunArgs {
 /// Where to listen. (A type of its own: clap takes an `Option` field for an optional flag.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bind(pub Option<SocketAddr>);
+
+/// What Kubernetes takes as the name of an object.
+fn parse_name(raw: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let is_name = (1..=63).contains(&raw.len())
+        && raw.chars().all(plain)
+        && !raw.starts_with('-')
+        && !raw.ends_with('-');
+    is_name.then(|| raw.to_owned()).ok_or_else(|| {
+        "expected lower-case letters, digits and dashes, such as podmender".to_owned()
+    })
+}
 
 fn parse_bind(raw: &str) -> Result<Bind, String> {
     match raw.trim() {

@@ -62,9 +62,12 @@ fn role(out: &mut String, args: &RbacArgs, place: Where, namespace: &str, name: 
         out,
         "---\napiVersion: {api}/v1\nkind: Role\nmetadata:\n  name: {name}\n  namespace: {ns}\nrules:\n"
     );
-    let wanted = |rule: &&Rule| {
-        rule.place == place && (rule.need != Need::RolloutRestart || args.rollout_restart)
+    let is_needed = |need| match need {
+        Need::Always | Need::Evict => true,
+        Need::RolloutRestart => args.rollout_restart,
+        Need::Standby => args.standby,
     };
+    let wanted = |rule: &&Rule| rule.place == place && is_needed(rule.need);
     for rule in RULES.iter().filter(wanted) {
         let group = if rule.group.is_empty() {
             "\"\""
@@ -117,6 +120,7 @@ mod tests {
             },
             service_account: "podmender".into(),
             rollout_restart: false,
+            standby: false,
         }
     }
 

@@ -97,6 +97,9 @@ annotations:
 {{- if and (eq .Values.slack.interactions "http") (eq (int .Values.slack.http.port) 8080) }}
 {{- fail "slack.http.port is the port of metrics and probes; take another" }}
 {{- end }}
+{{- if and (eq .Values.slack.interactions "http") (gt (int .Values.replicaCount) 1) }}
+{{- fail "slack.interactions is http, and replicaCount more than 1: a replica that stands by does not listen for Slack. Use Socket Mode, or one replica" }}
+{{- end }}
 {{- if .Values.slack.http.ingress.enabled }}
 {{- if ne .Values.slack.interactions "http" }}
 {{- fail "slack.http.ingress needs slack.interactions: http; with Socket Mode nothing comes in" }}
@@ -129,6 +132,10 @@ annotations:
       fieldPath: metadata.namespace
 - name: PODMENDER_NAMESPACES
   value: {{ join "," .Values.rbac.namespaces | quote }}
+{{- if gt (int .Values.replicaCount) 1 }}
+- name: PODMENDER_LEASE
+  value: {{ include "podmender.fullname" . }}
+{{- end }}
 - name: PODMENDER_BIND
   value: {{ printf "%s:8080" .Values.bindAddress | quote }}
 {{- if .Values.existingSecret }}

@@ -129,9 +129,53 @@ impl<'a> Agent<'a> {
         Ok(pods)
     }
 
-    /// The pid of its process on this machine: the one process in the container's control group.
+    /// A second replica that stands by; waits until one of the two leads and both are Ready.
+    pub fn add_standby(&self) -> Result<()> {
+        let mut helm = self.stage.helm();
+        helm.args(["upgrade", "podmender"])
+            .arg(self.stage.charts.join("podmender"))
+            .args(["--namespace", &self.namespace, "--reuse-values"])
+            .args(["--set", "replicaCount=2"]);
+        exec::output(&mut helm)?;
+        wait::until("two replicas, one of which leads", 90, || {
+            self.leader()?;
+            let path = api::path("apps/v1", "Deployment", Some(&self.namespace));
+            let status = self.stage.api.get(&format!("{path}/podmender"))?;
+            let status = status.get("status").context("no status")?;
+            let count = |field: &str| status.get(field).and_then(Value::as_u64);
+            let ready = (
+                count("updatedReplicas"),
+                count("readyReplicas"),
+                count("replicas"),
+            );
+            ensure!(ready == (Some(2), Some(2), Some(2)), "{status}");
+            Ok(())
+        })
+    }
+
+    /// The pod of the replica that leads.
+    pub fn leader(&self) -> Result<Value> {
+        let path = api::path("coordination.k8s.io/v1", "Lease", Some(&self.namespace));
+        let lease = self.stage.api.get(&format!("{path}/podmender"))?;
+        let holder = lease
+            .pointer("/spec/holderIdentity")
+            .and_then(Value::as_str);
+        let holder = holder.context("nobody leads")?;
+        let path = api::path("v1", "Pod", Some(&self.namespace));
+        self.stage.api.get(&format!("{path}/{holder}"))
+    }
+
+    /// Sends a signal to the one process of this pod of ours.
+    pub fn signal(pod: &Value, signal: Signal) -> Result<()> {
+        kill_process(Self::pid_of(pod)?, signal).context("cannot signal the agent")
+    }
+
     fn pid(&self) -> Result<Pid> {
-        let pod = self.pod()?;
+        Self::pid_of(&self.pod()?)
+    }
+
+    /// The pid of a pod's process on this machine: the one process in the container's control group.
+    fn pid_of(pod: &Value) -> Result<Pid> {
         let id = pod
             .pointer("/status/containerStatuses/0/containerID")
             .and_then(Value::as_str)

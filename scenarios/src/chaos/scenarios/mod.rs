@@ -10,6 +10,7 @@ mod probes;
 mod slack;
 mod slack_faults;
 mod slack_people;
+mod standby;
 mod starts;
 mod summary;
 
@@ -92,6 +93,7 @@ pub fn all() -> Vec<Scenario> {
         slack_faults::ALL,
         slack_people::ALL,
         slack::ALL,
+        standby::ALL,
         crash::ALL,
         calm::ALL,
         consent::ALL,
