@@ -15,39 +15,16 @@ fn the_corpus_is_survived() {
     corpus("reply").iter().for_each(|data| words::reply(data));
 }
 
-/// One of a corpus, with some bytes changed, and perhaps another one behind it.
-fn changed(target: &'static str) -> impl Strategy<Value = Vec<u8>> {
-    let all = corpus(target);
-    let index = || any::<prop::sample::Index>();
-    let bytes = proptest::collection::vec((index(), any::<u8>()), 0..8);
-    (index(), index(), bytes).prop_map(move |(first, second, changes)| {
-        let mut data = first.get(&all).clone();
-        data.extend(second.get(&all));
-        data.push(b' ');
-        for (at, byte) in changes {
-            let at = at.index(data.len());
-            data[at] = byte;
-        }
-        data
-    })
-}
-
 proptest! {
-    // The same changes in every run: new ones are the fuzzer's.
-    #![proptest_config(ProptestConfig {
-        cases: 500,
-        rng_seed: proptest::test_runner::RngSeed::Fixed(5),
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(fuzz_corpus::times(3_000))]
 
     #[test]
-    fn a_changed_text_is_survived(data in changed("redaction")) {
+    fn a_changed_text_is_survived(data in fuzz_corpus::changed(corpus("redaction"))) {
         words::redaction(&data);
     }
 
     #[test]
-    fn a_changed_reply_is_survived(data in changed("reply")) {
+    fn a_changed_reply_is_survived(data in fuzz_corpus::changed(corpus("reply"))) {
         words::reply(&data);
     }
 }

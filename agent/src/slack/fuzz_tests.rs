@@ -21,18 +21,20 @@ fn the_corpus_is_survived() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(fuzz_corpus::times(3_000))]
+
     #[test]
-    fn a_changed_request_is_survived(
-        which in any::<prop::sample::Index>(),
-        changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
-    ) {
-        let corpus = corpus("request");
-        let mut data = which.get(&corpus).clone();
-        for (at, byte) in changes {
-            let at = at.index(data.len());
-            data[at] = byte;
-        }
+    fn a_changed_interaction_is_survived(data in fuzz_corpus::changed(corpus("interaction"))) {
+        bodies::interaction(&data);
+    }
+
+    #[test]
+    fn a_changed_frame_is_survived(data in fuzz_corpus::changed(corpus("frame"))) {
+        bodies::frame(&data);
+    }
+
+    #[test]
+    fn a_changed_request_is_survived(data in fuzz_corpus::changed(corpus("request"))) {
         bodies::request(&data);
     }
 }
