@@ -70,6 +70,8 @@ pub struct Notice {
     pub ticket: Ticket,
     /// Until when a person put it off.
     pub snoozed_until: Option<Timestamp>,
+    /// Who did.
+    pub snoozed_by: Option<Sentence>,
     /// Where its cards stand.
     pub posts: Vec<Post>,
 }
@@ -104,6 +106,7 @@ impl Notice {
                 None => incident.ticket(),
             },
             snoozed_until: status.snoozed_until,
+            snoozed_by: snoozed_by(&status.timeline),
             posts: status.posts.clone(),
         }
     }
@@ -196,6 +199,14 @@ fn answer(timeline: &[AuditRecord], asked: Option<&ApprovalRequest>) -> Option<S
             because.explain()
         )),
         _ => Sentence::text("Nobody answered in time."),
+    })
+}
+
+/// Who put it off last.
+fn snoozed_by(timeline: &[AuditRecord]) -> Option<Sentence> {
+    timeline.iter().rev().find_map(|record| match &record.fact {
+        Fact::Snoozed { by, via, .. } => Some(Sentence::default().by(by.as_str(), via)),
+        _ => None,
     })
 }
 

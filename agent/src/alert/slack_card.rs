@@ -145,6 +145,9 @@ fn told(notice: &Notice, story: &Story, now: Timestamp) -> Vec<Value> {
     if let Some(until) = notice.snoozed_until.filter(|until| *until > now) {
         let mut lines = Lines::default();
         lines.fact_at("Snoozed until", until, now);
+        if let Some(by) = &notice.snoozed_by {
+            lines.sentence("Snoozed by", by);
+        }
         blocks.push(lines.section());
     }
     blocks

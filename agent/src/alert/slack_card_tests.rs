@@ -204,9 +204,17 @@ fn after_an_answer_the_card_says_whose_and_takes_no_other() {
 #[test]
 fn a_snoozed_question_says_until_when_and_keeps_its_buttons() {
     let mut incident = sample::asking();
-    incident.status.snoozed_until = Some(sample::time("2026-11-21T04:04:30Z"));
+    let until = sample::time("2026-11-21T04:04:30Z");
+    incident.status.snoozed_until = Some(until);
+    let put_off = Fact::Snoozed {
+        until,
+        by: "ann".into(),
+        approval: "a1".into(),
+        via: podmender_policy::approval::Entrance::Kubernetes,
+    };
+    incident.status.timeline = vec![record(&incident, put_off)];
     let card = card(&notice(&incident), Form::Full, sample::now());
-    assert!(read(&card.blocks).contains("Snoozed until: 04:04:30 UTC"));
+    assert!(read(&card.blocks).contains("Snoozed until: 04:04:30 UTC\nSnoozed by: ann\n"));
     assert_eq!(actions(&card).len(), 4);
     assert!(!read(&card.blocks).contains("Approvals:"));
 }
