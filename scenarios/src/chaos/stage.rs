@@ -46,13 +46,14 @@ pub struct Setup<'a> {
 impl Stage {
     /// Builds the image, brings up a fresh cluster and installs the CRDs.
     pub fn set(setup: &Setup<'_>) -> Result<Self> {
+        // Before the cluster is taken: somebody else may use it for the minutes of compiling.
+        let image = image::build(setup.profile, None)?;
         let session = Session::open(Some("local"))?;
         ensure!(
             session.target == Target::Local,
             "scenarios need the local cluster: its audit log is the oracle"
         );
         let helm = tools::CHART.ensure_only(&["helm"])?.join("helm");
-        let image = image::build(setup.profile, None)?;
         if !setup.reuse {
             session.down()?;
         }
