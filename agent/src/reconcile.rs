@@ -68,7 +68,7 @@ pub async fn reconcile(turn: &Turn, ctx: &Context) -> Result<Option<Duration>, E
 }
 
 /// What goes on aside: log reading, metrics, Events, alerts. None of it can hold up or change a decision.
-fn follow_up(
+pub(crate) fn follow_up(
     turn: &Turn,
     before: Option<&Incident>,
     plan: &Plan,

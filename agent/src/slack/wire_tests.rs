@@ -6,9 +6,24 @@ use super::{
     intake::Intake,
     rig::{Rig, rig},
     sample::{asking, policy, ticket},
+    secret::BOT_TOKEN,
+};
+use crate::{
+    alert::{Channel, Source},
+    observe::observe,
+    queue::Turn,
+    reconcile::follow_up,
 };
 use futures::future::join_all;
 use hmac::{Hmac, KeyInit, Mac};
+use podmender_policy::{
+    approval::{Answer, Entrance},
+    audit::{AuditRecord, Fact},
+    decide::{Decision, DecisionKind, Reason},
+    incident::{Phase, Post, Told},
+    plan::Plan,
+    rules::Alerting,
+};
 use sha2::Sha256;
 use std::{
     sync::Arc,
@@ -84,4 +99,84 @@ async fn fault_45_and_49_a_hundred_clicks_over_http_are_one_answer() {
     );
     let acknowledged = format!("podmender_slack_ack_seconds_count {CLICKS}");
     assert!(rig.ctx.metrics.encode().contains(&acknowledged));
+}
+
+/// The first card after an answer says whose it was: what people read is what was written, not what was planned before it.
+#[tokio::test]
+async fn the_first_card_after_an_answer_names_who_gave_it() {
+    let rig = rig("named").await;
+    let mut planned = asking(rig.ctx.clock.now());
+    planned.status.phase = Phase::Remediating;
+    planned.status.reason = Reason::Approved;
+    planned.status.approval = None;
+    let (phase, at) = (Phase::AwaitingApproval, rig.ctx.clock.now());
+    planned.status.told = Some(Told { phase, at });
+    planned.status.posts = vec![Post {
+        channel: "#ops".into(),
+        conversation: "C0OPS0001".into(),
+        ts: "1.2".into(),
+    }];
+    let mut written = planned.clone();
+    written.status.timeline = vec![AuditRecord {
+        seq: 1,
+        at,
+        incident: Some(written.id.clone()),
+        fact: Fact::Answered {
+            answer: Answer::Approve,
+            by: "U0ADA0001".into(),
+            approval: "a".into(),
+            via: Entrance::Slack {
+                user: "U0ADA0001".into(),
+                team: "T0SHOP001".into(),
+            },
+        },
+        prev: "".into(),
+        hash: "".into(),
+    }];
+    rig.knows(&written, policy());
+    let ops = Channel::SlackApp {
+        channel: "#ops".into(),
+        token: Source::Named(BOT_TOKEN.into()),
+    };
+    let alerting = Alerting {
+        routes: vec![ops.into()],
+        min_interval: Duration::ZERO,
+    };
+    rig.ctx.alerts.set_alerting(&planned.spec.policy, alerting);
+    let workload = planned.spec.workload.clone();
+    let sighting = observe(&workload, at, &rig.ctx).expect("a policy covers it");
+    let decision = Decision {
+        kind: DecisionKind::Remediate,
+        reason: Reason::Approved,
+        remedy: None,
+    };
+    let plan = Plan {
+        incident: Some(planned),
+        decision,
+        act: None,
+        spend: None,
+        facts: Vec::new(),
+        wake_at: None,
+    };
+    let turn = Turn {
+        workload,
+        triggered: None,
+    };
+    let (policy, seen) = (&sighting.policy, &sighting.seen);
+    follow_up(&turn, None, &plan, policy, seen, &rig.ctx);
+    let drawn = async {
+        while rig.slack.asked("chat.update").is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        () = rig.ctx.alerts.run(drop) => panic!("ended"),
+        drawn = tokio::time::timeout(Duration::from_secs(20), drawn) => drawn.expect("in time"),
+    }
+    let card = rig.slack.asked("chat.update")[0]["blocks"].to_string();
+    let name = r#""text":"Approved by ","type":"text"},{"type":"user","user_id":"U0ADA0001"}"#;
+    assert!(
+        card.contains(name) && !card.contains("by a person"),
+        "{card}"
+    );
 }

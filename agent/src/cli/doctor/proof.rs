@@ -106,7 +106,8 @@ async fn look(client: &Client, args: &DoctorArgs, wanted: &Wanted) -> Result<Sig
 fn may<T>(found: Result<T, Error>) -> Result<Option<T>, Error> {
     match found {
         Ok(found) => Ok(Some(found)),
-        Err(Error::Api(status)) if status.code == 403 => Ok(None),
+        // An older API server does not know them at all.
+        Err(Error::Api(status)) if matches!(status.code, 403 | 404) => Ok(None),
         Err(error) => Err(error),
     }
 }
