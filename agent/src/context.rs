@@ -12,6 +12,19 @@ use std::{
 /// No request of ours waits longer than this (faults.md, row 3: kube has no read timeout of its own).
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Waits for an answer no longer than [`REQUEST_TIMEOUT`].
+///
+/// # Errors
+/// What the API server or the client says; `None` if nothing came in time, and the request may still be carried out.
+pub async fn within<T>(
+    call: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<T, Option<kube::Error>> {
+    match tokio::time::timeout(REQUEST_TIMEOUT, call).await {
+        Ok(answer) => answer.map_err(Some),
+        Err(_) => Err(None),
+    }
+}
+
 /// Everything that the stages share.
 pub struct Context {
     /// For requests: never retries by itself (a retry is a decision), and gives up after [`REQUEST_TIMEOUT`].

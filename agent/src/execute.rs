@@ -3,7 +3,7 @@
 //! Every act is preceded by a last look at the live target (A7): same UID, still failing, still in scope, not paused.
 
 use crate::{
-    context::{Context, REQUEST_TIMEOUT},
+    context::{Context, within},
     error::{self, Error},
     watch::consent::read as consent,
 };
@@ -29,8 +29,7 @@ use podmender_policy::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use std::{collections::BTreeMap, future::Future};
-use tokio::time::error::Elapsed;
+use std::collections::BTreeMap;
 
 /// The annotation that kubectl, and the tools that ignore it, know. (kube's `Api::restart` writes another one.)
 const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
@@ -90,7 +89,7 @@ async fn last_look(act: &Act, ctx: &Context) -> Result<Option<Refusal>, Error> {
     let namespace = workload.namespace.as_str();
     let object = annotations_of(workload, ctx);
     let namespaces = Api::<Namespace>::all(ctx.client.clone());
-    let around = within(namespaces.get_metadata(namespace), act);
+    let around = look(namespaces.get_metadata(namespace), &act.workload);
     let (object, around) = futures::try_join!(object, around)?;
     for annotations in object
         .into_iter()
@@ -106,11 +105,8 @@ async fn last_look(act: &Act, ctx: &Context) -> Result<Option<Refusal>, Error> {
     }
     match &act.effect {
         Effect::Evict { pod, uid } => {
-            let live = within(
-                Api::<Pod>::namespaced(ctx.client.clone(), namespace).get_opt(pod.as_str()),
-                act,
-            )
-            .await?;
+            let pods = Api::<Pod>::namespaced(ctx.client.clone(), namespace);
+            let live = look(pods.get_opt(pod.as_str()), &act.workload).await?;
             Ok(judge(live.as_ref(), uid))
         }
         Effect::RolloutRestart { .. } => Ok(None),
@@ -134,7 +130,7 @@ async fn annotations_of(
     {
         let api = Api::<K>::namespaced(ctx.client.clone(), workload.namespace.as_str());
         let found: Option<PartialObjectMeta<K>> =
-            timeout(api.get_metadata_opt(workload.name.as_str()), workload).await?;
+            look(api.get_metadata_opt(workload.name.as_str()), workload).await?;
         Ok(found.map(|f| f.metadata.annotations.unwrap_or_default()))
     }
     match workload.kind {
@@ -181,17 +177,15 @@ async fn evict(
     ctx: &Context,
 ) -> Result<Outcome, Error> {
     let pods = Api::<Pod>::namespaced(ctx.client.clone(), workload.namespace.as_str());
-    let answer = post_eviction(&pods, pod, uid).await;
-    let error = match answer {
-        Ok(Ok(_)) => return Ok(Outcome::Executed),
-        Ok(Err(error)) => Some(error),
-        Err(_) => None,
+    let error = match post_eviction(&pods, pod, uid).await {
+        Ok(_) => return Ok(Outcome::Executed),
+        Err(error) => error,
     };
     if let Some(outcome) = error.as_ref().and_then(classify) {
         return Ok(outcome);
     }
     // Perhaps applied, the answer lost (faults.md, row 5): the pod itself tells. Never a second try.
-    match timeout(pods.get_opt(pod.as_str()), workload).await? {
+    match look(pods.get_opt(pod.as_str()), workload).await? {
         Some(live)
             if live.metadata.uid.as_deref() == Some(uid.as_str())
                 && live.metadata.deletion_timestamp.is_none() =>
@@ -207,7 +201,7 @@ async fn post_eviction(
     pods: &Api<Pod>,
     pod: &Name,
     uid: &Name,
-) -> Result<Result<Status, kube::Error>, Elapsed> {
+) -> Result<Status, Option<kube::Error>> {
     // Not `Api::evict`: kube 5 writes `delete_options`, which the API server drops, and with it the precondition.
     let eviction = Eviction {
         metadata: ObjectMeta {
@@ -224,7 +218,7 @@ async fn post_eviction(
     };
     let params = PostParams::default();
     let call = pods.create_subresource::<_, Status>("eviction", pod.as_str(), &params, &eviction);
-    tokio::time::timeout(REQUEST_TIMEOUT, call).await
+    within(call).await
 }
 
 /// What a definite answer means; `None` if the act may have been applied.
@@ -275,7 +269,7 @@ where
 {
     let api = Api::<K>::namespaced(ctx.client.clone(), workload.namespace.as_str());
     let name = workload.name.as_str();
-    let Some(live) = timeout(api.get_metadata_opt(name), workload).await? else {
+    let Some(live) = look(api.get_metadata_opt(name), workload).await? else {
         return Ok(Outcome::Refused(Refusal::Gone));
     };
     if live.metadata.uid.as_deref() != Some(uid.as_str()) {
@@ -293,15 +287,9 @@ where
         field_manager: Some("podmender".to_owned()),
         ..Default::default()
     };
-    let answer = tokio::time::timeout(
-        REQUEST_TIMEOUT,
-        api.patch_metadata(name, &params, &Patch::Merge(&patch)),
-    )
-    .await;
-    let error = match answer {
-        Ok(Ok(_)) => return Ok(Outcome::Executed),
-        Ok(Err(error)) => Some(error),
-        Err(_) => None,
+    let error = match within(api.patch_metadata(name, &params, &Patch::Merge(&patch))).await {
+        Ok(_) => return Ok(Outcome::Executed),
+        Err(error) => error,
     };
     match error.as_ref() {
         Some(e) if error::code(e) == Some(409) => Ok(Outcome::Refused(Refusal::Changed)),
@@ -310,26 +298,17 @@ where
     }
 }
 
-async fn within<T>(
-    call: impl Future<Output = Result<T, kube::Error>>,
-    act: &Act,
-) -> Result<T, Error> {
-    timeout(call, &act.workload).await
-}
-
 /// A read that failed says nothing about the workload (A13): the act stays unsettled, and the next pass looks again.
-async fn timeout<T>(
+async fn look<T>(
     call: impl Future<Output = Result<T, kube::Error>>,
     workload: &WorkloadRef,
 ) -> Result<T, Error> {
-    match tokio::time::timeout(REQUEST_TIMEOUT, call).await {
-        Ok(Ok(found)) => Ok(found),
-        Ok(Err(error)) => {
+    within(call).await.map_err(|error| {
+        if let Some(error) = error {
             tracing::warn!(%workload, error = error.to_string(), "a last look failed: nothing is done now");
-            Err(Error::Unsettled(workload.clone()))
         }
-        Err(_) => Err(Error::Unsettled(workload.clone())),
-    }
+        Error::Unsettled(workload.clone())
+    })
 }
 
 #[cfg(test)]
@@ -420,7 +399,7 @@ mod tests {
         };
         let pod = Name::new("web");
         let (outcome, body) = futures::join!(post_eviction(&pods, &pod, &uid), sent);
-        assert!(matches!(outcome, Ok(Ok(_))));
+        assert!(outcome.is_ok(), "{outcome:?}");
         assert_eq!(body["deleteOptions"]["preconditions"]["uid"], "uid-1");
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     api,
-    context::Context,
+    context::{Context, within},
     objects::Key,
     proof,
     record::{self, LEDGER},
@@ -112,7 +112,7 @@ async fn list_approvals(
     let mut found = Vec::new();
     let mut params = ListParams::default().limit(200);
     loop {
-        let page = record::within(api.list(&params))
+        let page = within(api.list(&params))
             .await
             .map_err(|e| refused(e, "approvals", namespace))?;
         let unused = page.items.into_iter().filter_map(|o| o.0.ok()?.unused());
@@ -135,7 +135,7 @@ async fn list_incidents(namespace: &Name, ctx: &Context) -> Result<Vec<Found>, L
     let mut found = Vec::new();
     let mut params = record::own_incidents(ctx).limit(200);
     loop {
-        let page = record::within(api.list(&params))
+        let page = within(api.list(&params))
             .await
             .map_err(|e| refused(e, "incidents", namespace))?;
         for object in page.items {
@@ -177,7 +177,7 @@ async fn read_incident(object: DynamicObject, api: &Api<DynamicObject>) -> Optio
         },
         (Ok(_), None) => {
             // The agent was killed between creating it and writing its status: nothing had been recorded or done.
-            let _ = record::within(api.delete(&name, &DeleteParams::default())).await;
+            let _ = within(api.delete(&name, &DeleteParams::default())).await;
             None
         }
         (Err((error, spec)), _) => {
@@ -197,7 +197,7 @@ async fn read_ledger(ctx: &Context) -> Result<Option<(Ledger, String)>, LoadErro
     let resource = ApiResource::erase::<api::Ledger>(&());
     let api: Api<DynamicObject> =
         Api::namespaced_with(ctx.client.clone(), namespace.as_str(), &resource);
-    let found = record::within(api.get_opt(LEDGER))
+    let found = within(api.get_opt(LEDGER))
         .await
         .map_err(|e| refused(e, "ledgers", namespace))?;
     let Some(object) = found else {
@@ -218,7 +218,7 @@ async fn create_ledger(client: Client, namespace: &Name) -> Result<String, LoadE
         },
         spec: api::LedgerBody(Ledger::default()),
     };
-    let made = record::within(api.create(&PostParams::default(), &empty))
+    let made = within(api.create(&PostParams::default(), &empty))
         .await
         .map_err(|e| refused(e, "ledgers", namespace))?;
     Ok(made.metadata.resource_version.unwrap_or_default())

@@ -2,7 +2,7 @@
 
 use crate::{
     api::{AgentPolicy, AgentPolicyStatus},
-    context::Context,
+    context::{Context, within},
     objects::{Change, Key, objects},
     proof, record,
     watch::{WatchTrouble, Watches},
@@ -186,7 +186,7 @@ async fn report(key: &Key, known: &mut Known, ctx: &Context) {
         field_manager: Some(record::MANAGER.to_owned()),
         ..Default::default()
     };
-    match record::within(api.patch_status(
+    match within(api.patch_status(
         key.1.as_str(),
         &params,
         &Patch::Merge(json!({ "status": status })),

@@ -6,10 +6,9 @@
 
 use crate::{
     api::{Approval, ApprovalBody},
-    context::Context,
+    context::{Context, within},
     error::code,
     policies,
-    record::within,
 };
 use kube::{Api, api::PostParams};
 use podmender_policy::{

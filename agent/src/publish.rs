@@ -1,6 +1,6 @@
 //! Kubernetes Events on the workload: what `kubectl describe` shows. A courtesy: the incident is the record.
 
-use crate::context::Context;
+use crate::context::{Context, within};
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
@@ -168,12 +168,7 @@ pub async fn run(
             action: notice.action.to_owned(),
             secondary: None,
         };
-        let published = tokio::time::timeout(
-            crate::context::REQUEST_TIMEOUT,
-            recorder.publish(&event, &notice.on),
-        )
-        .await;
-        if !matches!(published, Ok(Ok(_))) {
+        if within(recorder.publish(&event, &notice.on)).await.is_err() {
             tracing::debug!(reason = notice.reason, "an Event could not be published");
         }
     }

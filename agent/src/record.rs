@@ -6,7 +6,7 @@
 
 use crate::{
     api,
-    context::{Context, REQUEST_TIMEOUT},
+    context::{Context, within},
     error::{Error, code, is_definite},
     store::{Draft, Place, Stored},
 };
@@ -24,7 +24,6 @@ use podmender_policy::{
     workload::WorkloadRef,
 };
 use serde_json::json;
-use std::future::Future;
 
 /// The name of the one ledger object, in the agent's own namespace.
 pub const LEDGER: &str = "podmender";
@@ -395,14 +394,4 @@ fn log(record: &AuditRecord, incident: Option<&Incident>) {
 /// Lists the incidents of this agent only.
 pub(crate) fn own_incidents(ctx: &Context) -> ListParams {
     ListParams::default().labels(&format!("{AGENT_LABEL}={}", ctx.own_namespace))
-}
-
-/// `Err(None)`: no answer in time.
-pub(crate) async fn within<T>(
-    call: impl Future<Output = Result<T, kube::Error>>,
-) -> Result<T, Option<kube::Error>> {
-    match tokio::time::timeout(REQUEST_TIMEOUT, call).await {
-        Ok(answer) => answer.map_err(Some),
-        Err(_) => Err(None),
-    }
 }

@@ -2,8 +2,8 @@
 
 use crate::{
     api,
-    context::Context,
-    record::{self, within},
+    context::{Context, within},
+    record,
 };
 use jiff::Timestamp;
 use kube::{

@@ -2,11 +2,9 @@
 //!
 //! `cargo run -p scenarios -- cluster run -- cargo test -p scenarios --test rbac -- --ignored`
 use std::fmt::Write as _;
-use std::io::Write as _;
-use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use scenarios::cluster::{kubectl, tools};
 use scenarios::exec;
 use serde::Deserialize;
@@ -38,41 +36,10 @@ struct Mutation {
     subresource: Option<String>,
 }
 
-/// The cluster that `cluster run` chose; without it nothing is touched, least of all what kubectl happens to point at.
-#[expect(clippy::disallowed_methods, reason = "a test's one input")]
-fn context() -> Result<String> {
-    std::env::var("PODMENDER_CONTEXT")
-        .context("run this under `cluster run`: it changes the cluster")
-}
-
-fn kubectl(args: &[&str], stdin: &str) -> Result<Output> {
-    let mut child = exec::command(kubectl::program()?)
-        .args(["--context", &context()?])
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .context("cannot start kubectl")?;
-    child
-        .stdin
-        .take()
-        .context("kubectl has no stdin")?
-        .write_all(stdin.as_bytes())?;
-    Ok(child.wait_with_output()?)
-}
-
-fn must(args: &[&str], stdin: &str) -> Result<String> {
-    let out = kubectl(args, stdin)?;
-    let said = String::from_utf8_lossy(&out.stderr);
-    ensure!(out.status.success(), "kubectl {args:?}: {said}");
-    Ok(String::from_utf8_lossy(&out.stdout).into_owned())
-}
-
 /// Sends something as the agent and gives `Ok` or what the API server said.
 fn as_agent(args: &[&str], stdin: &str) -> Result<Result<(), String>> {
     let agent = format!("--as=system:serviceaccount:{AGENT}:podmender");
-    let out = kubectl(&[args, &[agent.as_str()]].concat(), stdin)?;
+    let out = kubectl::chosen(&[args, &[agent.as_str()]].concat(), stdin)?;
     Ok(if out.status.success() {
         Ok(())
     } else {
@@ -96,8 +63,8 @@ impl Rig {
             let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}});
             write!(objects, "\n---\n{object}")?;
         }
-        must(&["apply", "-f", "-"], &objects)?;
-        must(&["create", "serviceaccount", "podmender", "-n", AGENT], "")?;
+        kubectl::must(&["apply", "-f", "-"], &objects)?;
+        kubectl::must(&["create", "serviceaccount", "podmender", "-n", AGENT], "")?;
         for namespace in [SHOP, OTHER] {
             let place = |yaml: &str| {
                 yaml.replace("namespace: podmender", &format!("namespace: {AGENT}"))
@@ -109,8 +76,8 @@ impl Rig {
                 place(BINDING),
                 more_rights(namespace)
             );
-            must(&["apply", "-f", "-"], &objects)?;
-            must(&["apply", "-n", namespace, "-f", "-"], WORKLOADS)?;
+            kubectl::must(&["apply", "-f", "-"], &objects)?;
+            kubectl::must(&["apply", "-n", namespace, "-f", "-"], WORKLOADS)?;
             let account = [
                 "wait",
                 "--for=create",
@@ -119,8 +86,8 @@ impl Rig {
                 "-n",
                 namespace,
             ];
-            must(&account, "")?;
-            must(
+            kubectl::must(&account, "")?;
+            kubectl::must(
                 &["apply", "-n", namespace, "-f", "-"],
                 &format!("{}\n{}", pod("plain"), pod("opted-out")),
             )?;
@@ -153,12 +120,15 @@ impl Rig {
                 "validatingadmissionpolicybinding",
                 "validatingadmissionpolicy",
             ] {
-                drop(kubectl(&["delete", kind, object, "--ignore-not-found"], ""));
+                drop(kubectl::chosen(
+                    &["delete", kind, object, "--ignore-not-found"],
+                    "",
+                ));
             }
         }
         for namespace in [SHOP, OTHER] {
             let free = r#"{"metadata":{"finalizers":null}}"#;
-            drop(kubectl(
+            drop(kubectl::chosen(
                 &[
                     "patch",
                     "deployment/web",
@@ -171,7 +141,7 @@ impl Rig {
                 "",
             ));
         }
-        drop(kubectl(
+        drop(kubectl::chosen(
             &[
                 &["delete", "namespace", "--ignore-not-found"][..],
                 &NAMESPACES,
@@ -259,7 +229,7 @@ fn patch(
 }
 
 fn uid(namespace: &str, pod: &str) -> Result<String> {
-    must(
+    kubectl::must(
         &[
             "get",
             "pod",
@@ -370,12 +340,12 @@ fn the_fence_lets_through_a_restart_and_an_eviction_by_uid_and_nothing_else() ->
         ("podmender.io/paused", "true"),
         ("podmender.io/enabled", "false"),
     ] {
-        must(
+        kubectl::must(
             &["annotate", "namespace", SHOP, &format!("{key}={value}")],
             "",
         )?;
         check_acts(&mut wrong, &format!("while {key} is {value}"), SHOP, false)?;
-        must(&["annotate", "namespace", SHOP, &format!("{key}-")], "")?;
+        kubectl::must(&["annotate", "namespace", SHOP, &format!("{key}-")], "")?;
     }
     check(
         &mut wrong,

@@ -44,6 +44,12 @@ pub fn rustflags() -> String {
     std::env::var("RUSTFLAGS").unwrap_or_default()
 }
 
+/// The cluster that `cluster run` chose for the command that it runs.
+pub fn chosen_context() -> Result<String> {
+    std::env::var("PODMENDER_CONTEXT")
+        .context("run this under `cluster run`: it changes the cluster")
+}
+
 /// The pid of the `cluster run` that already holds the lock for us.
 pub fn lock_holder() -> Option<u32> {
     std::env::var(LOCK_HOLDER).ok()?.parse().ok()

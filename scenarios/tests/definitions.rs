@@ -3,48 +3,16 @@
 //! `cargo run -p scenarios -- cluster run -- cargo test -p scenarios --test definitions -- --ignored`
 //!
 //! Under a group of its own, so that it disturbs no agent that runs on the same cluster.
-use std::io::Write as _;
-use std::process::{Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use scenarios::cluster::kubectl;
-use scenarios::exec;
 use serde_json::{Value, json};
 
 const DEFINITIONS: &str = include_str!("../../charts/podmender-crds/files/crds.yaml");
 const ADMISSION: &str = include_str!("../../rbac/approvals-admission-policy.yaml");
 const GROUP: &str = "definitions-test.podmender.io";
 const PLURALS: [&str; 4] = ["agentpolicies", "approvals", "incidents", "ledgers"];
-
-/// The cluster that `cluster run` chose; without it nothing is touched, least of all what kubectl happens to point at.
-#[expect(clippy::disallowed_methods, reason = "a test's one input")]
-fn context() -> Result<String> {
-    std::env::var("PODMENDER_CONTEXT")
-        .context("run this under `cluster run`: it changes the cluster")
-}
-
-fn kubectl(args: &[&str], stdin: &str) -> Result<Output> {
-    let mut child = exec::command(kubectl::program()?)
-        .args(["--context", &context()?])
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .context("cannot start kubectl")?;
-    let mut input = child.stdin.take().context("kubectl has no stdin")?;
-    input.write_all(stdin.as_bytes())?;
-    drop(input);
-    Ok(child.wait_with_output()?)
-}
-
-fn must(args: &[&str], stdin: &str) -> Result<String> {
-    let out = kubectl(args, stdin)?;
-    let said = String::from_utf8_lossy(&out.stderr);
-    ensure!(out.status.success(), "kubectl {args:?}: {said}");
-    Ok(String::from_utf8_lossy(&out.stdout).into_owned())
-}
 
 /// The definitions under the test's group, for one test at a time; taken away when dropped.
 struct Rig(#[expect(dead_code, reason = "held, not read")] MutexGuard<'static, ()>);
@@ -57,10 +25,10 @@ impl Rig {
             .replace(".podmender.io\n", &format!(".{GROUP}\n"))
             .replace("group: podmender.io", &format!("group: {GROUP}"));
         let rig = Self(ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner));
-        must(&["apply", "--server-side", "-f", "-"], &yaml)?;
+        kubectl::must(&["apply", "--server-side", "-f", "-"], &yaml)?;
         for plural in PLURALS {
             let name = format!("crd/{plural}.{GROUP}");
-            must(
+            kubectl::must(
                 &[
                     "wait",
                     "--for=condition=Established",
@@ -79,7 +47,7 @@ impl Drop for Rig {
         for plural in PLURALS {
             let name = format!("{plural}.{GROUP}");
             // Nothing more can be done about what cannot be deleted.
-            let _ = kubectl(&["delete", "crd", &name, "--ignore-not-found"], "");
+            let _ = kubectl::chosen(&["delete", "crd", &name, "--ignore-not-found"], "");
         }
     }
 }
@@ -206,7 +174,7 @@ fn ask(plural: &str, kind: &str, spec: &Value) -> Result<Result<(), String>> {
 
 /// Whether the API server takes what kubectl sends; `Err` is why not.
 fn verdict(args: &[&str], body: &str) -> Result<Result<(), String>> {
-    let out = kubectl(args, body)?;
+    let out = kubectl::chosen(args, body)?;
     let said = String::from_utf8_lossy(&out.stderr).into_owned();
     Ok(if out.status.success() {
         Ok(())
@@ -276,7 +244,7 @@ fn fault_67_and_68_the_api_server_takes_good_objects_and_refuses_bad_ones() -> R
 #[ignore = "needs a cluster"]
 fn what_was_decided_cannot_be_edited() -> Result<()> {
     let rig = Rig::up()?;
-    must(
+    kubectl::must(
         &["create", "-f", "-"],
         &many(&[
             object("Incident", "fixed", &incident()),
@@ -287,7 +255,7 @@ fn what_was_decided_cannot_be_edited() -> Result<()> {
         let patch = patch.to_string();
         let mut args = vec!["patch", what, "-n", "default", "--type=merge", "-p", &patch];
         args.extend(status.then_some("--subresource=status"));
-        kubectl(&args, "").map(|out| {
+        kubectl::chosen(&args, "").map(|out| {
             (
                 out.status.success(),
                 String::from_utf8_lossy(&out.stderr).into_owned(),
@@ -332,7 +300,7 @@ fn what_was_decided_cannot_be_edited() -> Result<()> {
         .0,
         "labels may change"
     );
-    let selected = must(
+    let selected = kubectl::must(
         &[
             "get",
             &format!("incidents.{GROUP}"),
@@ -363,7 +331,7 @@ impl Witness {
             .replace("[podmender.io]", &format!("[{GROUP}]"))
             .replace("\"podmender.io\"", &format!("\"{GROUP}\""))
             .replace("podmender-approvals", "definitions-test-approvals");
-        must(&["apply", "-f", "-"], &policy)?;
+        kubectl::must(&["apply", "-f", "-"], &policy)?;
         let role = |name: &str, user: &str, verbs: &[&str]| {
             let api = "rbac.authorization.k8s.io";
             let rules = json!([{"apiGroups": [GROUP], "resources": ["approvals"], "verbs": verbs}]);
@@ -382,7 +350,7 @@ impl Witness {
                 &[&verbs[..], &["attest"]].concat(),
             ),
         ];
-        must(&["apply", "-f", "-"], &many(&roles.concat()))?;
+        kubectl::must(&["apply", "-f", "-"], &many(&roles.concat()))?;
         Ok(witness)
     }
 }
@@ -394,7 +362,7 @@ impl Drop for Witness {
             "validatingadmissionpolicy",
         ] {
             let name = "definitions-test-approvals";
-            let _ = kubectl(&["delete", kind, name, "--ignore-not-found"], "");
+            let _ = kubectl::chosen(&["delete", kind, name, "--ignore-not-found"], "");
         }
         for name in ["definitions-test-ann", "definitions-test-agent"] {
             let both = [
@@ -405,7 +373,7 @@ impl Drop for Witness {
                 "default",
                 "--ignore-not-found",
             ];
-            let _ = kubectl(&both, "");
+            let _ = kubectl::chosen(&both, "");
         }
     }
 }

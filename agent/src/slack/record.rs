@@ -4,7 +4,7 @@
 //! RBAC: `create, get` on `approvals` in the incident's namespace.
 
 use super::interaction::Speaker;
-use crate::{api, error::code, record::within};
+use crate::{api, context::within, error::code};
 use kube::{Api, Client, api::PostParams};
 use podmender_policy::{
     approval::{Answer, ApprovalRequest, Entrance, Given, NoPlace, Search},

@@ -118,9 +118,15 @@ fn uid(meta: &ObjectMeta) -> Uid {
     Uid::parse(meta.uid.as_deref().unwrap_or_default())
 }
 
-/// Watches `K` in one namespace; ends only if kube's stream does, which it never should.
-pub(super) async fn follow<K: Watched>(ground: Arc<Ground>, namespace: Name, life: Arc<Life>) {
-    let client = tapped(&ground.client, &life, &ground.pace);
+/// Watches `K` in one namespace, and looks at what it hears once the first list of `after` is there; ends only if kube's
+/// stream does, which it never should.
+pub(super) async fn follow<K: Watched>(
+    ground: Arc<Ground>,
+    namespace: Name,
+    life: Arc<Life>,
+    after: Option<Arc<Life>>,
+) {
+    let client = tapped(&ground.client, &life, &ground.pace, after);
     let api = Api::<Decoded<K>>::namespaced(client, namespace.as_str());
     let spread = RandomState::new().hash_one((&namespace, K::RESOURCE)) % 21;
     let mut config = Config::default()
@@ -322,7 +328,7 @@ pub(super) async fn follow_namespace(
     life: Arc<Life>,
     alert: Arc<Notify>,
 ) {
-    let api = Api::<Decoded<Namespace>>::all(tapped(&ground.client, &life, &ground.pace));
+    let api = Api::<Decoded<Namespace>>::all(tapped(&ground.client, &life, &ground.pace, None));
     let mut trouble = Backoff::default();
     loop {
         let delay = match api.get(namespace.as_str()).await {

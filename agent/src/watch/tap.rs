@@ -25,13 +25,19 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// A longer line of a watch is cut off. An object is at most 1.5 MiB in etcd and some 3 MiB as JSON (fault 12).
 const LINE: usize = 4 << 20;
 
-/// A client for one watch.
-pub(super) fn tapped(client: &Client, life: &Arc<Life>, pace: &Arc<Pace>) -> Client {
+/// A client for one watch. What the server answers is read once the first list of `after` is there: until then the server is
+/// already at work on it, and keeps it.
+pub(super) fn tapped(
+    client: &Client,
+    life: &Arc<Life>,
+    pace: &Arc<Pace>,
+    after: Option<Arc<Life>>,
+) -> Client {
     let (inner, life, pace) = (client.clone(), Arc::clone(life), Arc::clone(pace));
     let turns = Arc::default();
     let service = tower::service_fn(move |request: Request<Body>| {
         let (inner, life, pace) = (inner.clone(), Arc::clone(&life), Arc::clone(&pace));
-        let turns = Arc::clone(&turns);
+        let (turns, after) = (Arc::clone(&turns), after.clone());
         async move {
             let query = request.uri().query().unwrap_or_default().to_owned();
             let watch = query.contains("watch=true");
@@ -41,6 +47,9 @@ pub(super) fn tapped(client: &Client, life: &Arc<Life>, pace: &Arc<Pace>) -> Cli
                 .map_err(|_| Silent)??;
             if response.status().is_success() {
                 life.sign();
+            }
+            if let Some(first) = after {
+                first.first_list().await;
             }
             Ok::<_, BoxError>(response.map(|body| Tap::new(body, life, watch)))
         }
@@ -159,6 +168,36 @@ mod tests {
             out,
             life.state(&name, super::super::Resource::Pods).quarantined,
         )
+    }
+
+    #[tokio::test]
+    async fn the_server_is_asked_at_once_and_its_answer_read_after_the_first_list() {
+        let (service, mut server) = tower_test::mock::pair::<Request<Body>, http::Response<Body>>();
+        let (pods, events) = (Life::new(), Life::new());
+        let client = tapped(
+            &Client::new(service, "default"),
+            &events,
+            &Arc::new(Pace::new()),
+            Some(Arc::clone(&pods)),
+        );
+        let ask = Request::get("/api/v1/events?watch=true").body(Vec::new());
+        let mut answer = Box::pin(client.request_text(ask.expect("a request")));
+        let asked = async {
+            let (_, send) = server.next_request().await.expect("asked");
+            send.send_response(http::Response::new(Body::from(b"said".to_vec())));
+        };
+        tokio::select! {
+            _ = &mut answer => panic!("answered before it was asked"),
+            () = asked => {}
+        }
+        // Every other task has had its turn, and nothing of it is read.
+        tokio::select! {
+            biased;
+            _ = &mut answer => panic!("read before the pods were listed"),
+            () = tokio::task::yield_now() => {}
+        }
+        pods.listed();
+        assert_eq!(answer.await.expect("an answer"), "said");
     }
 
     #[test]

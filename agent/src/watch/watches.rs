@@ -203,13 +203,10 @@ fn watch_of<K: Watched>(
 ) -> BoxFuture<'static, (Name, Resource)> {
     let (ground, namespace) = (Arc::clone(ground), namespace.clone());
     let life = Arc::clone(lives.of(K::RESOURCE));
-    let pods = Arc::clone(lives.of(Resource::Pods));
+    // An old Event counts only if its pod is known to fail.
+    let after = (K::RESOURCE == Resource::Events).then(|| Arc::clone(lives.of(Resource::Pods)));
     async move {
-        if K::RESOURCE == Resource::Events {
-            // An old Event counts only if its pod is known to fail.
-            pods.first_list().await;
-        }
-        follow::<K>(ground, namespace.clone(), life).await;
+        follow::<K>(ground, namespace.clone(), life, after).await;
         (namespace, K::RESOURCE)
     }
     .boxed()

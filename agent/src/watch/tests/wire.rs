@@ -111,7 +111,7 @@ impl Wire {
                 respond(serve(nth, &query), send, &mut kept);
             }
         };
-        let watch = follow::<Pod>(ground, Name::from("watch-dev"), lives);
+        let watch = follow::<Pod>(ground, Name::from("watch-dev"), lives, None);
         let until = async {
             while !done(&wire) {
                 sleep(Duration::from_millis(100)).await;
