@@ -49,7 +49,7 @@ fn only_typed_acts(deeds: &[Deed], agents: &Agents) -> Result<()> {
             // A person's answer in Slack; the agent writes it down.
             ("create", "approvals") => scoped,
             ("create" | "patch", "events") | ("patch", "agentpolicies/status") => scoped || own,
-            ("create" | "update", "ledgers") => own,
+            ("create" | "update", "ledgers" | "leases") => own,
             _ => false,
         };
         ensure!(
