@@ -60,6 +60,8 @@ fn policy(rig: &Rig, limits: Value) -> Result<()> {
             "capabilities": [{"name": "autoRestart", "enabled": true, "config": {"minOccurrences": 1}}],
             "autonomy": {
                 "requireApproval": ["restart"], "limits": limits,
+                // Five acts at most are under way at once, under whatever policy: these end soon.
+                "verify": {"healthyDelay": "5s", "deadline": "60s"},
                 "approvers": {"slackUserIds": [user_id("ada")], "slackTeamId": TEAM},
             },
             "alerting": {"channels": [{"type": "slack", "channel": format!("#{CHANNEL}"), "token": "${SLACK_BOT_TOKEN}"}]},
@@ -72,7 +74,7 @@ fn questions(rig: &Rig, part: &mut Part, slack: &Slack) -> Result<()> {
     rig.tool("kwokload.py", &["pods", &pods, "--per", "2"])?;
     policy(
         rig,
-        json!({"maxConcurrent": 50, "maxActions": 100, "stormPodsPercent": 100, "stormWorkloads": 1000}),
+        json!({"maxConcurrent": 5, "maxActions": 100, "stormPodsPercent": 100, "stormWorkloads": 1000}),
     )?;
     rig.forget(NAMESPACE)?;
     let agent = rig.agent_with("slack", NAMESPACE, 3600, &extras(rig, slack)?)?;
