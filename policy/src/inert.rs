@@ -172,7 +172,7 @@ mod tests {
             ("**bold** `code` ||hidden||", "bold 'code' hidden"),
             (":white_check_mark: done :x:", "white_check_mark done x"),
             ("✅ 🟢 well\u{202e}\u{200b} again ┃", "well again"),
-            ("a\n\n> b\u{2028}c\0\u{1b}[31m", "a › b c(31m"),
+            ("a\n\n> b\u{2028}c\0\u{1b}[31m", "a › b c"),
         ] {
             assert_eq!(shown(raw), plain, "{raw}");
         }

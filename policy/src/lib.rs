@@ -12,6 +12,7 @@ pub mod bounds;
 pub mod clean;
 pub mod decide;
 pub mod diagnose;
+mod escapes;
 pub mod freeze;
 pub mod incident;
 pub mod inert;

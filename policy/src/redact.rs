@@ -25,6 +25,7 @@ mod value;
 use crate::{
     bounds::{CleanLine, LogLine, Message, Text},
     diagnose::Evidence,
+    escapes,
     observation::{EventSeen, LogCause},
 };
 use schemars::JsonSchema;
@@ -123,11 +124,12 @@ impl Redactor {
         self.known.values().map(BTreeMap::len).sum()
     }
 
-    /// Replaces every secret in `text`.
+    /// Replaces every secret in `text`, and takes escape sequences of terminals out: a colour would hide where a secret begins.
     pub fn apply<'t>(&mut self, text: &'t str) -> Cow<'t, str> {
-        let spans = find(text);
+        let text = escapes::removed(text);
+        let spans = find(&text);
         if spans.is_empty() {
-            return Cow::Borrowed(text);
+            return text;
         }
         let mut out = String::with_capacity(text.len());
         let mut at = 0;

@@ -1,7 +1,7 @@
 //! From bytes to text: the last 64 KiB, lossy UTF-8, without escape sequences, NUL and other control characters.
 
 use super::MAX_BYTES;
-use std::borrow::Cow;
+use crate::escapes;
 
 /// A line with more unreadable characters than one in this many is binary and dropped.
 const READABLE: usize = 8;
@@ -21,7 +21,7 @@ pub(super) fn text(bytes: &[u8]) -> String {
     let raw = String::from_utf8_lossy(kept.get(skip..).unwrap_or_default());
     let mut out = String::with_capacity(raw.len().min(MAX_BYTES));
     for line in raw.split(['\n', '\r']) {
-        push(&without_escapes(line), &mut out);
+        push(&escapes::removed(line), &mut out);
     }
     out
 }
@@ -48,29 +48,4 @@ fn push(line: &str, out: &mut String) {
         }
     }
     out.push('\n');
-}
-
-/// Removes ECMA-48 sequences: colours (`ESC [ … m`), titles (`ESC ] … BEL`), and two-character ones.
-fn without_escapes(line: &str) -> Cow<'_, str> {
-    if !line.contains('\u{1b}') {
-        return Cow::Borrowed(line);
-    }
-    let mut out = String::with_capacity(line.len());
-    let mut chars = line.chars();
-    while let Some(c) = chars.next() {
-        if c != '\u{1b}' {
-            out.push(c);
-            continue;
-        }
-        match chars.next() {
-            Some('[') => {
-                chars.by_ref().find(|c| ('\u{40}'..='\u{7e}').contains(c));
-            }
-            Some(']') => {
-                chars.by_ref().find(|c| matches!(c, '\u{7}' | '\u{1b}'));
-            }
-            _ => {}
-        }
-    }
-    Cow::Owned(out)
 }

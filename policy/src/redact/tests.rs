@@ -151,6 +151,28 @@ fn fault_59_a_secret_vanishes_at_whatever_byte_it_begins() {
 }
 
 #[test]
+fn fault_59_a_secret_in_colour_vanishes() {
+    let token = token(&["gh", "p_"], WORD, 36);
+    for (before, after) in [
+        ("\u{1b}[31m", "\u{1b}[0m"),
+        ("\u{1b}[38;5;12m", ""),
+        ("\u{1b}(B\u{1b}[m", ""),
+        ("\u{1b}]8;;", "\u{1b}]0;a title"),
+        ("\u{1b}]8;;http://x\u{1b}\\", "\u{1b}]8;;\u{7}"),
+        ("\u{1b}M", ""),
+    ] {
+        let clean = raw(&format!("with {before}{token}{after}\ndone"));
+        assert!(!clean.contains(&token), "{before:?}: {clean}");
+        assert!(clean.ends_with("\ndone"), "{before:?}: {clean}");
+    }
+    assert_eq!(
+        raw("\u{1b}[36mpassword\u{1b}[0m=\u{1b}[33mhunter2\u{1b}[0m"),
+        "password=<password-1>"
+    );
+    assert_eq!(raw("\u{1b}[32mfine\u{1b}[0m"), "fine");
+}
+
+#[test]
 fn fault_59_a_token_that_its_middle_tells_goes_from_its_begin() {
     let (id, key) = (made(WORD, 14), made(WORD, 67));
     let terraform = [id.as_str(), ".atlas", "v1.", &key].concat();
