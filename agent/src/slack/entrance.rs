@@ -38,13 +38,13 @@ pub async fn socket(apis: Arc<Apis>, sink: mpsc::Sender<Arrival>, metrics: Arc<M
 ///
 /// # Errors
 /// If the listener fails for good.
-pub async fn http(
+pub fn http(
     listener: TcpListener,
     apis: Arc<Apis>,
     sink: mpsc::Sender<Arrival>,
     metrics: Arc<Metrics>,
     clock: Clock,
-) -> io::Result<()> {
+) -> impl Future<Output = io::Result<()>> {
     let secret = apis.secret(SIGNING_SECRET);
     if let Err(why) = secret.read() {
         tracing::info!("requests from Slack are refused: {why}");
@@ -54,9 +54,10 @@ pub async fn http(
         now: Arc::new(move || clock.now()),
         sink,
         metrics,
+        // From the call on, not from when this is first polled: what came in between is no older than the listener.
         taken: Mutex::new(Taken::since(clock.now())),
     };
-    axum::serve(Doorway::new(listener), router(Arc::new(endpoint))).await
+    axum::serve(Doorway::new(listener), router(Arc::new(endpoint))).into_future()
 }
 
 /// Waits for a secret. That it is missing is said once, and only to those who use the app at all.
