@@ -247,6 +247,9 @@ fn budgets(policy: &Policy, ledger: &Ledger, seen: &Observation, now: Timestamp)
     ) {
         return Some(Ruling::hold(Reason::NamespaceBudgetSpent, Some(until)));
     }
+    if let Some(until) = ledger.room_at(now) {
+        return Some(Ruling::hold(Reason::LedgerFull, Some(until)));
+    }
     if let Some(until) = ledger.cooldown_until(id, &policy.restart, now) {
         return Some(Ruling::hold(Reason::Cooldown, Some(until)));
     }

@@ -25,6 +25,9 @@ pub const MAX_PER_DAY: usize = 6;
 pub const MAX_COOLDOWN: Duration = Duration::from_secs(3600);
 /// Remedies under way at once over all namespaces (A3).
 pub const MAX_CONCURRENT: usize = 5;
+/// So many remediations of the last 24 h are kept: with the longest names that Kubernetes allows they are still smaller than
+/// what etcd takes (1.5 MiB). What cannot be written down is not done.
+pub const MAX_SPENT: usize = 1024;
 /// So many policies can be paused from chat at once.
 pub const MAX_PAUSES: usize = 256;
 /// So many audit records that belong to no incident are kept.
@@ -55,7 +58,7 @@ pub struct Spend {
 pub struct Ledger {
     /// Remediations of the last 24 h, oldest first.
     #[serde(default)]
-    #[schemars(length(max = 2048))]
+    #[schemars(length(max = 1024))]
     pub spent: Vec<Spend>,
     /// The newest audit record.
     #[serde(default)]
@@ -195,6 +198,20 @@ impl Ledger {
             .checked_sub(max)
             .and_then(|i| spent.get(i))
             .map(|at| after(*at, window))
+    }
+
+    /// When one more remedy can be written down; `None`: now.
+    #[must_use]
+    pub fn room_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let mut spent: Vec<_> = self
+            .spent
+            .iter()
+            .map(|s| s.at)
+            .filter(|at| !lasted(*at, now, LONGEST_WINDOW))
+            .collect();
+        spent.sort_unstable();
+        let surplus = spent.len().checked_sub(MAX_SPENT)?;
+        spent.get(surplus).map(|at| after(*at, LONGEST_WINDOW))
     }
 
     /// Whether one more remedy in `namespace` would exceed what may be under way at once.

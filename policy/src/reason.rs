@@ -23,6 +23,7 @@ pub enum Reason {
     Storm,
     BudgetSpent,
     NamespaceBudgetSpent,
+    LedgerFull,
     TooManyAtOnce,
     Cooldown,
     TooFewOccurrences,
@@ -94,6 +95,9 @@ impl Reason {
             }
             Self::NamespaceBudgetSpent => {
                 "The namespace has used up its actions for now (limits.maxActions)."
+            }
+            Self::LedgerFull => {
+                "So much was done within a day that the ledger holds no more: it goes on when the oldest is a day old."
             }
             Self::TooManyAtOnce => {
                 "Other remedies are still being verified (limits.maxConcurrent)."

@@ -514,6 +514,56 @@ fn fault_7_a_refusal_by_a_disruption_budget_is_a_persons() {
     );
 }
 
+/// Many acts of many namespaces within a day: what could not be written down would be forgotten, so it is not done.
+#[test]
+fn nothing_is_done_while_the_ledger_is_full() {
+    use podmender_policy::{bounds::Name, ledger::MAX_SPENT};
+    let (mut shop, policy) = (Shop::new().crash_loop(), autonomous());
+    let mut spend = shop.look(&policy).spend.expect("spends");
+    spend.verdict = podmender_policy::verify::Verdict::Recovered;
+    spend.outcome = Some(Outcome::Executed);
+    spend.incident.0 = Name::new("another");
+    spend.act.workload.namespace = Name::new("elsewhere");
+    shop.ledger.spent = vec![spend.clone(); MAX_SPENT - 1];
+    assert_eq!(shop.look(&policy).decision.kind, DecisionKind::Remediate);
+    shop.ledger.spent.push(spend);
+    let plan = shop.look(&policy);
+    assert_eq!(
+        (plan.decision.kind, plan.decision.reason),
+        (DecisionKind::Hold, Reason::LedgerFull)
+    );
+    shop.wait(24 * 3600);
+    assert_ne!(shop.look(&policy).decision.reason, Reason::LedgerFull);
+}
+
+#[test]
+fn a_full_ledger_fits_into_etcd() {
+    use podmender_policy::{
+        bounds::{Name, Text},
+        ledger::{Ledger, MAX_SPENT},
+        remedy::{ActionId, Effect},
+    };
+    let shop = Shop::new().crash_loop();
+    let mut spend = shop.look(&autonomous()).spend.expect("spends");
+    let [long, short] = [253, 63].map(|n| Name::new(&"n".repeat(n)));
+    spend.act.id = ActionId(Text::new(&"i".repeat(32)));
+    spend.act.workload.namespace = short;
+    spend.act.workload.name = long.clone();
+    spend.incident.0 = long.clone();
+    spend.act.effect = Effect::Evict {
+        pod: long,
+        uid: Name::new(&"u".repeat(36)),
+    };
+    spend.outcome = Some(Outcome::Refused(Refusal::DisruptionBudget));
+    let ledger = Ledger {
+        spent: vec![spend; MAX_SPENT],
+        ..Ledger::default()
+    };
+    let size = serde_json::to_string(&ledger).expect("JSON").len();
+    // The rest of the object takes some 200 KiB at most: 64 records and 256 pauses.
+    assert!(size < (3 << 19) - (200 << 10), "{size}");
+}
+
 #[test]
 fn fault_82_a_lost_ledger_is_rebuilt_from_the_incidents() {
     let (mut shop, policy) = (Shop::new().crash_loop(), autonomous());
