@@ -89,9 +89,17 @@ exit 1"#
 fn dead(case: &Case<'_>) -> Result<()> {
     let llm = model()?;
     llm.order(Fault::Slow(Duration::from_secs(600)));
-    case.policy(json!({}), asks(&llm))?;
+    let mut fields = asks(&llm);
+    fields["autonomy"] = json!({"requireApproval": []});
+    case.policy_with_slack(json!({}), fields)?;
     let pod = case.run_one(&App::new("web", CRASHES_WHEN_SICK), "web")?;
     case.sicken(&pod)?;
+    // It crashes within half a second, and the kubelet says so within another one or two.
+    let card = case.card("web", "", 10)?;
+    ensure!(
+        !card.words().contains("checked by nobody"),
+        "it has a guess"
+    );
     case.evicted(1, 40)?;
     ensure!(
         !case.alerts().is_empty(),
