@@ -611,10 +611,12 @@ impl Incident {
             .count()
     }
 
-    /// The model's guess, if it is about what fails now.
+    /// The model's guess, if it is about what fails now: an image that cannot be pulled is the same failure while the kubelet
+    /// backs off.
     #[must_use]
     pub fn guess(&self) -> Option<&Summary> {
-        let about = |s: &&Summary| s.explains == self.status.diagnosis.failure;
+        let now = self.status.diagnosis.failure.family();
+        let about = |s: &&Summary| s.explains.family() == now;
         self.status.summary.as_ref().filter(about)
     }
 

@@ -434,7 +434,11 @@ fn is_due(incident: &Incident, policy: &Policy, now: Timestamp) -> bool {
     let status = &incident.status;
     let age = now.duration_since(incident.spec.first_seen);
     let age = Duration::try_from(age).unwrap_or_default();
-    let told = status.told.is_some() || policy.alerting.routes.is_empty() || age >= WAIT_FOR_ALERT;
+    // A card that stands is an alert that is out, also while another channel makes people wait.
+    let told = status.told.is_some()
+        || !status.posts.is_empty()
+        || policy.alerting.routes.is_empty()
+        || age >= WAIT_FOR_ALERT;
     let read = !status.evidence.lines.is_empty()
         || !evidence::says_something(status.diagnosis.failure)
         || age >= WAIT_FOR_LOG;

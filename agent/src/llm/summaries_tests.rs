@@ -5,7 +5,7 @@ use crate::{alert::sample, llm::sample as llm};
 use axum::{Router, extract::State as Peer, http::StatusCode, response::IntoResponse};
 use podmender_policy::{
     bounds::LogLine,
-    incident::{Phase, Told},
+    incident::{Phase, Post, Told},
     rules::{AgentPolicySpec, Ground, Reach, Source},
 };
 use serde_json::json;
@@ -229,6 +229,16 @@ fn the_alert_comes_first_and_what_is_over_is_not_explained() {
     policy.alerting.routes = vec![channel.into()];
     assert!(!due(&fresh, &policy), "the alert is not out");
     assert!(due(&told("api"), &policy));
+    let mut card = fresh.clone();
+    card.note_post(
+        &"#ops".into(),
+        Some(Post {
+            channel: "#ops".into(),
+            conversation: "C1".into(),
+            ts: "1.1".into(),
+        }),
+    );
+    assert!(due(&card, &policy), "a card stands");
     fresh.spec.first_seen = sample::time("2026-11-21T03:03:00Z");
     assert!(due(&fresh, &policy), "it cannot get out");
     let change = |change: fn(&mut Incident)| {
@@ -261,6 +271,15 @@ fn the_alert_comes_first_and_what_is_over_is_not_explained() {
         i.status.summary = Some(summary);
     });
     assert!(due(&other, &policy), "it fails in another way now");
+    let same = change(|i| {
+        use podmender_policy::diagnose::FailureKind;
+        i.status.summary = Some(Summary {
+            explains: FailureKind::ErrImagePull,
+            ..llm::summary()
+        });
+        i.status.diagnosis.failure = FailureKind::ImagePullBackOff;
+    });
+    assert!(!due(&same, &policy), "it only backs off");
 }
 
 #[tokio::test]

@@ -61,9 +61,6 @@ pub(super) fn measure(rig: &Rig, part: &mut Part) -> Result<()> {
     let incidents = Watched::start(rig, NAMESPACE);
     let mut runs = Vec::new();
     for (n, model) in RUNS.into_iter().enumerate() {
-        if n == 1 {
-            part.load = super::rig::load();
-        }
         let name = format!("summary-{n}");
         runs.push(run(rig, &incidents, &name, model).with_context(|| format!("{model:?}"))?);
     }
