@@ -136,6 +136,16 @@ fn not_proven(case: &Case<'_>) -> Result<()> {
 
 fn snooze(case: &Case<'_>) -> Result<()> {
     let card = asked(case, json!({}))?;
+    wait::until("the question is told", 20, || {
+        let messages = case.slack().world().messages;
+        let mut here = messages.iter().filter(|m| m.channel == card.channel);
+        // The card itself began so, or it is said in its thread.
+        let told = here.any(|m| {
+            let first = m.versions.first();
+            first.is_some_and(|v| v.text.contains("Needs your answer"))
+        });
+        told.then_some(()).context("nobody was called")
+    })?;
     case.click("ada", &card, SNOOZE)?;
     let quiet = case.card("web", "Snoozed until", 10)?;
     ensure!(quiet.ts == card.ts, "it became a second card");
