@@ -316,7 +316,8 @@ fn word(rest: &str) -> &str {
             || (c == ','
                 && (after.starts_with(char::is_whitespace) || after.is_empty() || is_field(after)))
             || (c == '<' && (after.starts_with('/') || begins_placeholder(after)))
-            || (c == '%' && after.starts_with("26"))
+            // An encoded `&` before another field; a password may hold these characters, too.
+            || (c == '%' && after.strip_prefix("26").is_some_and(is_encoded_field))
             || (c == '\\' && after.starts_with(['n', 'r', 't', '"']))
     };
     let len = rest
@@ -332,6 +333,13 @@ fn begins_placeholder(after: &str) -> bool {
     let len = after.bytes().take(40).position(|b| b == b'>');
     len.and_then(|len| after.get(..len))
         .is_some_and(super::is_placeholder_inside)
+}
+
+/// Whether `key=` or `key%3D` follows.
+fn is_encoded_field(after: &str) -> bool {
+    let len = after.bytes().take_while(|b| is_name(*b)).count();
+    let then = after.get(len..).unwrap_or_default();
+    len > 0 && ["=", "%3D", "%3d"].iter().any(|s| then.starts_with(s))
 }
 
 /// Whether another `key=` or `key:` follows.
