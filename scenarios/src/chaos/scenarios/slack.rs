@@ -56,8 +56,7 @@ pub(super) const ALL: &[Scenario] = &[
         &[46],
         "I approve what I saw, and something else is done since the Deployment was changed",
         changed,
-    )
-    .on_probation(),
+    ),
     Scenario::new(
         "slack-budget",
         &[46],
@@ -82,8 +81,7 @@ pub(super) const ALL: &[Scenario] = &[
         &[71],
         "I write pause into the thread, and it goes on; or anybody can",
         chatops,
-    )
-    .on_probation(),
+    ),
 ];
 
 /// A crash loop that needs a yes; returns its card.

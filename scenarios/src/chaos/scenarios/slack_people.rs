@@ -127,8 +127,9 @@ fn not_proven(case: &Case<'_>) -> Result<()> {
             Ok(())
         })?;
     }
-    let after = case.card("web", "0 of 2", 5)?;
+    let after = case.card("web", "nothing proves who this was", 5)?;
     ensure!(after.ts == card.ts, "it became a second card");
+    case.card("web", "0 of 2", 5)?;
     case.untouched(8)?;
     case.stands("web", "AwaitingApproval", "ApprovalRequired", 0)?;
     case.evicted(0, 0).map(drop)
