@@ -142,12 +142,12 @@ impl Socket {
                 },
                 _ = ping.tick() => {
                     old = old.take().filter(|(_, until)| Instant::now() < *until);
-                    let since = current.as_ref().map(|open| open.since);
                     if current.is_some() && !self.is_alive(&mut current).await {
                         self.metrics.slack_request("socket", "silent");
                         current = None;
-                        let wait = self.pause(&mut tries, since, Farewell::Unknown);
-                        opening.get_or_insert_with(|| self.open(wait));
+                        // To notice took the time that a back-off would: nobody waits longer on top of it.
+                        tries = 0;
+                        opening.get_or_insert_with(|| self.open(Duration::ZERO));
                     }
                 }
             }

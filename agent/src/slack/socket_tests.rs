@@ -228,3 +228,19 @@ async fn fault_52_a_lost_and_a_silent_socket_are_replaced() {
     acknowledged(&mut third).await;
     assert!(rig.counted("silent"));
 }
+
+/// Row 52: one silent socket after the other costs the time to notice it each time, and no back-off on top.
+#[tokio::test]
+async fn fault_52_silent_sockets_one_after_the_other_are_replaced_without_a_wait() {
+    let patience = Patience {
+        ping: Duration::from_millis(50),
+        silence: Duration::from_millis(200),
+        retry: (Duration::from_secs(3600), Duration::from_secs(3600)),
+        ..Patience::default()
+    };
+    let rig = rig("silent-again", patience).await;
+    let mut silent = Vec::new();
+    for _ in 0..4 {
+        silent.push(rig.accept().await);
+    }
+}
