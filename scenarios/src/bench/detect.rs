@@ -15,6 +15,8 @@ use crate::cluster::state::BUSYBOX_IMAGE;
 pub(super) const NAMESPACE: &str = "t";
 /// Each kind fails so often.
 const ROUNDS: usize = 2;
+/// The sign of a pod that was Ready and is not any more.
+const LOST: &str = "unready";
 /// The first signs of each kind (as in `latency.py`, with a startup probe of our own), and what it may be named.
 /// A startup probe that does not pass yet is a start like any other: the sign is that the kubelet gives up on it.
 const KINDS: [(&str, &[&str], &[&str]); 8] = [
@@ -44,7 +46,7 @@ const KINDS: [(&str, &[&str], &[&str]); 8] = [
     ),
     (
         "ready",
-        &["event:Unhealthy:Readiness", "unready"],
+        &["event:Unhealthy:Readiness", LOST],
         &["ReadinessProbeFailed"],
     ),
     ("startup", &["event:Killing:"], &["StartupProbeFailed"]),
@@ -185,14 +187,26 @@ fn rows(part: &mut Part, signs: &[Sign], incidents: &ByWorkload, told: &[Arrival
                 wrong.push(format!("{workload}: no sign"));
                 continue;
             };
+            // A probe that fails before the pod was first Ready is a start. The record tells of each sign once: the real one is hidden.
+            let ready = |s: &&Sign| s.pod.starts_with(&prefix) && s.what == "ready";
+            let was_ready = signs.iter().filter(ready).map(|s| s.t).reduce(f64::min);
+            let is_start = first.contains(&LOST) && was_ready.is_none_or(|ready| sign < ready);
+            if is_start {
+                part.notes.push(format!(
+                    "{workload} is not timed: its probe failed before the pod was first Ready, as in any start."
+                ));
+            }
             to_incident.extend(
                 incidents
                     .get(&workload)
+                    .filter(|_| !is_start)
                     .map(|i| ((i.written - sign) * 1000.0).max(0.0)),
             );
             match first_named(told, &workload) {
                 Some((at, name)) => {
-                    to_alert.push(((at - sign) * 1000.0).max(0.0));
+                    if !is_start {
+                        to_alert.push(((at - sign) * 1000.0).max(0.0));
+                    }
                     if !names.contains(&name.as_str()) {
                         wrong.push(format!("{workload}: named {name}"));
                     }

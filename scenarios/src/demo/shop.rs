@@ -17,7 +17,7 @@ pub const BREAKING: [&str; 5] = ["mail", "report", "cart", "search", "orders"];
 
 const DB: &str = "mkdir -p /tmp/w; echo ok > /tmp/w/index.html; exec httpd -f -p 8080 -h /tmp/w";
 /// Waits four seconds for its database when it starts, one when it runs, and then gives up.
-const CART: &str = "n=0; max=8; while [ $n -lt $max ]; do if wget -q -T 1 -O /dev/null http://$DB_SERVICE_HOST:8080/ 2>/dev/null; then n=0; max=2; else n=$((n+1)); fi; sleep 0.5; done; \
+const CART: &str = "n=0; max=8; while [ $n -lt $max ]; do if timeout 1 wget -q -O /dev/null http://$DB_SERVICE_HOST:8080/ 2>/dev/null; then n=0; max=2; else n=$((n+1)); fi; sleep 0.5; done; \
      echo \"FATAL dial tcp db:8080: connect: connection refused\" >&2; exit 1";
 /// Fails from then on until its pod is replaced, and with it the folder.
 const ORDERS: &str = "until [ -e /state/corrupt ]; do sleep 0.3; done; echo 'fatal: journal is corrupt at offset 8192' >&2; exit 1";
