@@ -194,7 +194,7 @@ async fn fault_39_of_replicas_that_start_together_one_leads() {
         let seen = Mutex::new(Vec::new());
         let led = timeout(limit, async {
             let since = lease
-                .take(|leader| seen.lock().expect("lock").push(leader.to_owned()))
+                .take(|leader| seen.lock().expect("lock").push(leader.map(str::to_owned)))
                 .await;
             panic_unless_held(lease.keep(since)).await;
         });
@@ -205,7 +205,11 @@ async fn fault_39_of_replicas_that_start_together_one_leads() {
     let leaders = [&a, &b, &c].into_iter().filter(|(leads, _)| *leads);
     assert_eq!(leaders.count(), 1);
     for (leads, seen) in [a, b, c] {
-        let expected = if leads { vec![] } else { vec![server.holder()] };
+        let expected = if leads {
+            vec![]
+        } else {
+            vec![Some(server.holder())]
+        };
         assert_eq!(seen, expected);
     }
 }
@@ -298,4 +302,24 @@ async fn fault_41_a_server_that_is_away_for_less_than_the_deadline_costs_nothing
         } => {}
     }
     assert_eq!(server.holder(), "a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn fault_41_who_cannot_reach_the_lease_knows_of_no_leader() {
+    let server = Server::default();
+    let (_a, _) = lead(&server, "a").await;
+    let mut b = server.lease("b");
+    let seen = Mutex::new(Vec::new());
+    let waiting = b.take(|leader| seen.lock().expect("lock").push(leader.map(str::to_owned)));
+    let cut_off = async {
+        sleep(Duration::from_secs(3)).await;
+        server.silence(&["b"]);
+        sleep(Duration::from_secs(20)).await;
+    };
+    tokio::select! {
+        _ = waiting => panic!("it leads without an answer"),
+        () = cut_off => {}
+    }
+    let seen = seen.into_inner().expect("lock");
+    assert_eq!(seen, [Some("a".to_owned()), None]);
 }

@@ -80,6 +80,7 @@ pub async fn run(config: kube::Config, args: RunArgs) -> anyhow::Result<u8> {
     });
     let leads = stop.run_until_cancelled(lead(lease.as_mut(), &health, &metrics));
     let Some(since) = leads.await else {
+        give_back(lease.as_mut()).await;
         return Ok(0);
     };
     let (events, events_rx) = mpsc::channel(256);
@@ -180,9 +181,7 @@ pub async fn run(config: kube::Config, args: RunArgs) -> anyhow::Result<u8> {
         () = stop.cancelled() => {
             // The worker finishes the pass that it is in: no orphan intent (row 37). What Slack was told is taken is written.
             let _ = tokio::time::timeout(DRAIN, &mut worker).await;
-            if let Some(lease) = &mut lease {
-                lease.release().await;
-            }
+            give_back(lease.as_mut()).await;
             tracing::info!("stopped");
             Ok(0)
         }
@@ -203,15 +202,27 @@ async fn lead(lease: Option<&mut Lease>, health: &Health, metrics: &Metrics) -> 
     };
     let since = lease
         .take(|leader| {
-            metrics.leads(false);
-            health.stands_by.store(true, Ordering::Relaxed);
-            tracing::info!(leader, "standing by");
+            // Where nobody is known to lead, this is no standby but an agent that does nothing: not Ready (row 41).
+            health.stands_by.store(leader.is_some(), Ordering::Relaxed);
+            match leader {
+                Some(leader) => tracing::info!(leader, "standing by"),
+                None => {
+                    health.say("the lease cannot be taken, and nobody is known to lead".to_owned())
+                }
+            }
         })
         .await;
     health.stands_by.store(false, Ordering::Relaxed);
     metrics.leads(true);
     tracing::info!("leading");
     since
+}
+
+/// So that another replica need not wait for its end.
+async fn give_back(lease: Option<&mut Lease>) {
+    if let Some(lease) = lease {
+        lease.release().await;
+    }
 }
 
 /// Holds the lease until it is lost; for ever, if there is none.
@@ -492,7 +503,7 @@ impl Health {
                 .clone();
             missing.push(said.unwrap_or_else(|| "starting".to_owned()));
         }
-        if !self.governed.initialized() {
+        if self.started.initialized() && !self.governed.initialized() {
             missing.push("the policies are not read yet".to_owned());
         }
         if let Some(ctx) = self.ctx.get().and_then(std::sync::Weak::upgrade) {

@@ -77,31 +77,32 @@ impl Lease {
         }
     }
 
-    /// Waits until this replica leads; tells `standby` who does meanwhile (empty: nobody that is known), whenever that changes.
+    /// Waits until this replica leads; tells `standby` who does meanwhile, whenever that changes. `None`: that is not known, since
+    /// the Lease cannot be read or written.
     /// Returns from when on it leads.
-    pub async fn take(&mut self, standby: impl Fn(&str)) -> Instant {
-        let mut told: Option<String> = None;
+    pub async fn take(&mut self, standby: impl Fn(Option<&str>)) -> Instant {
+        let mut told: Option<Option<String>> = None;
         loop {
             let began = Instant::now();
-            let wait = match timeout(PATIENCE, self.attempt()).await {
+            let theirs = match timeout(PATIENCE, self.attempt()).await {
                 Ok(Ok(Tried::Held)) => return began,
-                Ok(Ok(Tried::Theirs(wait))) => wait,
+                Ok(Ok(Tried::Theirs(wait))) => Some(wait),
                 Ok(Ok(Tried::Again)) => {
                     sleep(AGAIN).await;
                     continue;
                 }
                 Ok(Err(error)) => {
                     tracing::warn!(lease = self.name, %error, "the lease cannot be taken; trying again");
-                    EVERY
+                    None
                 }
-                Err(_) => EVERY,
+                Err(_) => None,
             };
-            let leader = self.view.leader();
-            if told.as_deref() != Some(leader) {
-                standby(leader);
-                told = Some(leader.to_owned());
+            let leader = theirs.map(|_| self.view.leader().to_owned());
+            if told.as_ref() != Some(&leader) {
+                standby(leader.as_deref());
+                told = Some(leader);
             }
-            sleep(wait).await;
+            sleep(theirs.unwrap_or(EVERY)).await;
         }
     }
 
