@@ -49,6 +49,7 @@ where
             namespace: namespace.clone(),
             known: names.map(|key| key.1.clone()).collect(),
             listed: BTreeSet::new(),
+            closed: false,
         };
         let events = watcher(api, watcher::Config::default().timeout(45)).default_backoff();
         let changes = events.flat_map(move |event| match event {
@@ -72,6 +73,8 @@ struct Listing {
     namespace: Name,
     known: BTreeSet<Name>,
     listed: BTreeSet<Name>,
+    /// It was told that nothing may be read there.
+    closed: bool,
 }
 
 impl Listing {
@@ -88,6 +91,7 @@ impl Listing {
             }
             watcher::Event::Delete(object) => return self.gone([Name::new(&object.name_any())]),
             watcher::Event::InitDone => {
+                self.closed = false;
                 let missed: Vec<_> = self.known.difference(&self.listed).cloned().collect();
                 let mut changes = self.gone(missed);
                 changes.push(Change::Listed(self.namespace.clone()));
@@ -99,9 +103,12 @@ impl Listing {
 
     /// What an error says: nothing, unless the namespace is closed to the agent. That is a matter of configuration, and nobody
     /// waits for what was not granted (row 9).
-    fn fail<K>(&self, error: &watcher::Error) -> Vec<Change<K>> {
+    fn fail<K>(&mut self, error: &watcher::Error) -> Vec<Change<K>> {
         match error {
-            watcher::Error::InitialListFailed(kube::Error::Api(status)) if status.code == 403 => {
+            watcher::Error::InitialListFailed(kube::Error::Api(status))
+                if status.code == 403 && !self.closed =>
+            {
+                self.closed = true;
                 tracing::warn!(namespace = %self.namespace, error = status.message, "our own objects may not be read there");
                 vec![Change::Listed(self.namespace.clone())]
             }
@@ -157,6 +164,7 @@ mod tests {
             namespace: "a".into(),
             known: known.iter().map(|name| Name::new(name)).collect(),
             listed: BTreeSet::new(),
+            closed: false,
         }
     }
 

@@ -73,7 +73,9 @@ pub async fn run(
                     }
                     Change::Gone(key) => forget(&key, &mut known, &ctx),
                     Change::Listed(namespace) => {
-                        unread.remove(&namespace);
+                        if !unread.remove(&namespace) {
+                            continue; // a list read once more: what is new in it was told
+                        }
                     }
                 }
                 let policies: Vec<Arc<Policy>> = known.values().filter_map(|k| k.policy.clone()).collect();
