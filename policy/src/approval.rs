@@ -141,6 +141,18 @@ pub enum Answer {
     Snooze,
 }
 
+impl Answer {
+    /// What whoever gave it has done: `approved`, as in "ada approved it".
+    #[must_use]
+    pub fn done(self) -> &'static str {
+        match self {
+            Self::Approve => "approved",
+            Self::Deny => "denied",
+            Self::Snooze => "snoozed",
+        }
+    }
+}
+
 /// A person's decision, as an `Approval` object holds it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -134,20 +134,15 @@ async fn place(
 }
 
 fn explain(why: &NoPlace) -> String {
-    let done = |answer: &Answer| match answer {
-        Answer::Approve => "approved",
-        Answer::Deny => "denied",
-        Answer::Snooze => "snoozed",
-    };
     match why {
         NoPlace::Before => "you have answered so already".to_owned(),
         NoPlace::Otherwise(before) => {
-            format!("you have {} it before, and that holds", done(before))
+            format!("you have {} it before, and that holds", before.done())
         }
         NoPlace::Taken(other) if other.by.is_empty() => {
-            format!("somebody {} it before you", done(&other.answer))
+            format!("somebody {} it before you", other.answer.done())
         }
-        NoPlace::Taken(other) => format!("{} {} it before you", other.by, done(&other.answer)),
+        NoPlace::Taken(other) => format!("{} {} it before you", other.by, other.answer.done()),
     }
 }
 

@@ -69,6 +69,13 @@ fn told(name: &str) -> Incident {
     incident
 }
 
+/// One whose log says that.
+fn saying(name: &str, line: &str) -> Incident {
+    let mut incident = told(name);
+    incident.status.evidence.lines = vec![LogLine::new(line)];
+    incident
+}
+
 fn summaries() -> Summaries {
     let metrics = Arc::new(Metrics::new("0", "0"));
     let secrets = Secrets::new("/nonexistent".into());
@@ -164,9 +171,8 @@ async fn fault_61_a_thousand_different_failures_are_as_many_calls_as_the_policy_
         "red", "blue", "green", "black", "white", "brown", "pink", "grey", "gold", "cyan",
     ];
     for n in 0..1000_usize {
-        let mut incident = told(&format!("api-{n}"));
         let said = [n / 100, n / 10 % 10, n % 10].map(|i| words[i]).join(" ");
-        incident.status.evidence.lines = vec![LogLine::new(&said)];
+        let incident = saying(&format!("api-{n}"), &said);
         offer(&summaries, &incident, &rules);
     }
     assert!(summaries.state().jobs.len() <= MAX_JOBS);
@@ -347,9 +353,7 @@ async fn fault_61_a_restart_gives_no_new_day() {
     let summaries = summaries();
     summaries.remember(old.iter());
     for said in ["red", "blue", "green"] {
-        let mut incident = told("api");
-        incident.status.evidence.lines = vec![LogLine::new(said)];
-        offer(&summaries, &incident, &rules);
+        offer(&summaries, &saying("api", said), &rules);
     }
     assert_eq!(explained(&summaries, 2).await.len(), 1);
     assert_eq!(model.asked.load(Ordering::Relaxed), 1);
@@ -357,9 +361,7 @@ async fn fault_61_a_restart_gives_no_new_day() {
     let line = "podmender_summaries_total{result=\"over_budget\"} 2";
     assert!(counted.contains(line), "{counted}");
     // The next one that is not asked says why.
-    let mut incident = told("api");
-    incident.status.evidence.lines = vec![LogLine::new("black")];
-    offer(&summaries, &incident, &rules);
+    offer(&summaries, &saying("api", "black"), &rules);
     assert_eq!(explained(&summaries, 1).await, []);
     let problem = summaries.problem(&rules).expect("a problem");
     assert!(problem.as_str().contains("perDay"), "{problem}");
@@ -374,9 +376,7 @@ async fn fault_61_a_second_try_is_a_call_too() {
     };
     let summaries = summaries();
     for said in ["red", "blue", "green"] {
-        let mut incident = told("api");
-        incident.status.evidence.lines = vec![LogLine::new(said)];
-        offer(&summaries, &incident, &rules);
+        offer(&summaries, &saying("api", said), &rules);
     }
     // Each is asked in the full form, and what is left of the budget in the plain one.
     assert_eq!(explained(&summaries, 1).await, []);

@@ -16,7 +16,7 @@ use super::{
 use crate::{alert::slack_details::details_view, context::Context};
 use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
 use podmender_policy::{
-    approval::{Answer, NoPlace, SNOOZE},
+    approval::{NoPlace, SNOOZE},
     bounds::Name,
     incident::Incident,
     observation::{Freshness, Presence},
@@ -244,12 +244,12 @@ impl Intake {
             }
             Ending::Recorded(Recorded::Not(NoPlace::Otherwise(before))) => Private::text(format!(
                 "You have {} it before, and that holds.",
-                done(*before)
+                before.done()
             )),
             Ending::Recorded(Recorded::Not(NoPlace::Taken(other))) => {
                 Private::default().whose(other).then(format!(
                     " {} it before you. Your press changed nothing.",
-                    done(other.answer)
+                    other.answer.done()
                 ))
             }
             Ending::Refused(refusal) => refusal.explain(self.ctx.clock.now()),
@@ -300,14 +300,6 @@ fn kind(button: Button) -> &'static str {
         Button::Deny => "deny",
         Button::Snooze => "snooze",
         Button::Details => "details",
-    }
-}
-
-fn done(answer: Answer) -> &'static str {
-    match answer {
-        Answer::Approve => "approved",
-        Answer::Deny => "denied",
-        Answer::Snooze => "snoozed",
     }
 }
 

@@ -170,10 +170,6 @@ impl<'a> Agent<'a> {
         kill_process(Self::pid_of(pod)?, signal).context("cannot signal the agent")
     }
 
-    fn pid(&self) -> Result<Pid> {
-        Self::pid_of(&self.pod()?)
-    }
-
     /// The pid of a pod's process on this machine: the one process in the container's control group.
     fn pid_of(pod: &Value) -> Result<Pid> {
         let id = pod
@@ -195,12 +191,12 @@ impl<'a> Agent<'a> {
 
     /// SIGKILL: the process ends between two instructions, with nothing tidied up.
     pub fn kill(&self) -> Result<()> {
-        kill_process(self.pid()?, Signal::KILL).context("cannot kill the agent")
+        Self::signal(&self.pod()?, Signal::KILL)
     }
 
     /// SIGSTOP: it lives and does nothing.
     pub fn freeze(&self) -> Result<()> {
-        kill_process(self.pid()?, Signal::STOP).context("cannot stop the agent")
+        Self::signal(&self.pod()?, Signal::STOP)
     }
 
     /// Replaces its pod, as a node drain or an upgrade does.

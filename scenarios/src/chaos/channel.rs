@@ -1,5 +1,7 @@
 //! The scenario's channel in its agent's Slack: the cards as a person sees them, and what the person does there.
-use anyhow::{Context as _, Result, ensure};
+use std::sync::Barrier;
+
+use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use super::case::Case;
@@ -70,6 +72,32 @@ impl Case<'_> {
     /// Somebody clicks a button of a card; returns the ids of the deliveries.
     pub fn click(&self, who: &str, card: &Message, button: &str) -> Result<Vec<String>> {
         self.slack().click(who, &card.channel, &card.ts, button)
+    }
+
+    /// Several people click buttons of a card in the same moment.
+    pub fn click_at_once(&self, card: &Message, presses: &[(&str, &str)]) -> Result<()> {
+        let start = Barrier::new(presses.len());
+        let press = |who: &str, button: &str| {
+            start.wait();
+            self.click(who, card, button).map(drop)
+        };
+        std::thread::scope(|scope| {
+            let press = &press;
+            let spawn = |&(who, button)| scope.spawn(move || press(who, button));
+            let all: Vec<_> = presses.iter().map(spawn).collect();
+            all.into_iter()
+                .try_for_each(|one| one.join().unwrap_or_else(|_| bail!("panicked")))
+        })
+    }
+
+    /// Waits for the first answer that the workload's incident records.
+    pub fn first_answer(&self, workload: &str, seconds: u64) -> Result<String> {
+        wait::until("the answer", seconds, || {
+            let incident = self.incident(workload)?;
+            let answers = incident.facts_of("answered");
+            let answer = answers.first().context("none is recorded")?;
+            Ok(answer["answer"].as_str().unwrap_or_default().to_owned())
+        })
     }
 
     /// Waits until a person was told that, alone.

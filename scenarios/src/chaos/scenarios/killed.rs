@@ -5,10 +5,10 @@ use serde_json::json;
 
 use super::Scenario;
 use super::crash::CRASHES_WHEN_DOWN;
+use crate::chaos::api;
 use crate::chaos::case::Case;
 use crate::chaos::gate::{Answer, Gate};
 use crate::chaos::objects::{App, CRASHES_WHEN_SICK};
-use crate::chaos::{api, wait};
 
 pub(super) const ALL: &[Scenario] = &[
     Scenario::new(
@@ -62,10 +62,7 @@ fn held_at_the_gate(case: &Case<'_>) -> Result<Gate> {
     case.policy(json!({}), json!({}))?;
     let pod = case.run_one(&App::new("web", CRASHES_WHEN_SICK), "web")?;
     case.sicken(&pod)?;
-    wait::until("the eviction is at the gate", 60, || {
-        ensure!(gate.arrived() > 0, "none has arrived");
-        Ok(())
-    })?;
+    gate.holds_one(60)?;
     Ok(gate)
 }
 

@@ -1,6 +1,4 @@
 //! The loop through Slack: a card asks, a person answers with a button, and what comes of it is on the card.
-use std::sync::Barrier;
-
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
@@ -195,23 +193,8 @@ fn stranger(case: &Case<'_>) -> Result<()> {
 /// Ada presses Approve twice while Ben presses Deny.
 fn race(case: &Case<'_>) -> Result<()> {
     let card = asked(case, json!({}))?;
-    let start = Barrier::new(3);
-    let press = |who: &'static str, button: &'static str| {
-        start.wait();
-        case.click(who, &card, button).map(drop)
-    };
-    std::thread::scope(|scope| {
-        let all = [("ada", APPROVE), ("ada", APPROVE), ("ben", DENY)]
-            .map(|(who, button)| scope.spawn(move || press(who, button)));
-        all.into_iter()
-            .try_for_each(|one| one.join().unwrap_or_else(|_| anyhow::bail!("panicked")))
-    })?;
-    let first = wait::until("the answer", 10, || {
-        let incident = case.incident("web")?;
-        let answers = incident.facts_of("answered");
-        let answer = answers.first().context("none is recorded")?;
-        Ok(answer["answer"].as_str().unwrap_or_default().to_owned())
-    })?;
+    case.click_at_once(&card, &[("ada", APPROVE), ("ada", APPROVE), ("ben", DENY)])?;
+    let first = case.first_answer("web", 10)?;
     if first == "Approve" {
         done_once(case, "ada")?;
         case.told_in_private("ben", "before you", 5)?;

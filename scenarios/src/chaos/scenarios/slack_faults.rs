@@ -73,10 +73,7 @@ fn killed(case: &Case<'_>) -> Result<()> {
     for id in &pressed {
         slack.redeliver(id)?;
     }
-    wait::until("the eviction is at the gate", 20, || {
-        ensure!(gate.arrived() > 0, "none has arrived");
-        Ok(())
-    })?;
+    gate.holds_one(20)?;
     let sockets = slack.joined();
     case.agent.kill()?;
     gate.refuse_held()?;

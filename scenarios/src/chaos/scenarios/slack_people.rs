@@ -1,6 +1,4 @@
 //! More than one person, more than one agent, and a person who wants quiet: who decides, how often it counts, and what the card says.
-use std::sync::Barrier;
-
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
@@ -191,8 +189,8 @@ fn snooze(case: &Case<'_>) -> Result<()> {
     case.acknowledged()
 }
 
-/// Two processes of one release know the same question, and each hears one of two people. The chart never has two; a node that
-/// nobody reaches any more, or a person with kubectl, may.
+/// Two processes of one release know the same question, and each hears one of two people. The chart's replicas take turns;
+/// those that a person adds with kubectl know of no lease.
 fn two_agents(case: &Case<'_>) -> Result<()> {
     let card = asked(case, json!({}))?;
     let home = &case.agent.namespace;
@@ -211,24 +209,9 @@ fn two_agents(case: &Case<'_>) -> Result<()> {
         );
         Ok(())
     })?;
-    let start = Barrier::new(2);
     // One goes to each agent.
-    let press = |who: &'static str, button: &'static str| {
-        start.wait();
-        case.click(who, &card, button).map(drop)
-    };
-    std::thread::scope(|scope| {
-        let all = [("ada", APPROVE), ("ben", DENY)]
-            .map(|(who, button)| scope.spawn(move || press(who, button)));
-        all.into_iter()
-            .try_for_each(|one| one.join().unwrap_or_else(|_| anyhow::bail!("panicked")))
-    })?;
-    let first = wait::until("the answer", 20, || {
-        let incident = case.incident("web")?;
-        let answers = incident.facts_of("answered");
-        let answer = answers.first().context("none is recorded")?;
-        Ok(answer["answer"].as_str().unwrap_or_default().to_owned())
-    })?;
+    case.click_at_once(&card, &[("ada", APPROVE), ("ben", DENY)])?;
+    let first = case.first_answer("web", 20)?;
     if first == "Approve" {
         done_once(case, "ada")?;
     } else {
