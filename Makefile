@@ -3,7 +3,8 @@ CARGO ?= cargo
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/podmender
 DENY_VERSION = 0.20.2
 DENY = $(CACHE)/cargo/bin/cargo-deny
-SCENARIOS = $(CARGO) run --quiet -p scenarios --
+# Not quiet: on a fresh clone this compiles for a minute or two, and says so.
+SCENARIOS = $(CARGO) run -p scenarios --
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-clean demo-svg bench test prepare check unit charts scenarios tools image cluster-up cluster-down cluster-status cluster-selftest
