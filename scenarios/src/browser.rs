@@ -81,6 +81,14 @@ impl Browser {
         })
     }
 
+    /// Clicks what this CSS selector means, as soon as it is there; tried anew if the page was drawn again between looking and
+    /// clicking (an element that is gone is refused before anything is clicked, so this clicks once).
+    pub fn press(&self, css: &str) -> Result<()> {
+        wait::until(&format!("the page lets `{css}` be clicked"), 20, || {
+            self.find(css)?.click()
+        })
+    }
+
     /// Runs JavaScript in the page; what it returns.
     pub fn run(&self, script: &str) -> Result<Value> {
         self.call("/execute/sync", &json!({"script": script, "args": []}))
@@ -134,12 +142,6 @@ impl Element<'_> {
     pub fn click(&self) -> Result<()> {
         let path = format!("/element/{}/click", self.id);
         self.browser.call(&path, &json!({})).map(drop)
-    }
-
-    /// Types into it.
-    pub fn type_in(&self, text: &str) -> Result<()> {
-        let path = format!("/element/{}/value", self.id);
-        self.browser.call(&path, &json!({"text": text})).map(drop)
     }
 }
 

@@ -291,15 +291,11 @@ fn in_a_browser(case: &Case<'_>) -> Result<()> {
     let page = format!("http://{}/#{}", case.slack().address, case.namespace);
     browser.open(&page)?;
     let button = format!(r#"[data-ts="{}"] [data-action="{APPROVE}"]"#, card.ts);
-    let approve = wait::until("the page shows the card", 20, || browser.find(&button))?;
+    wait::until("the page shows the card", 20, || browser.find(&button))?;
     let option = format!(r#"#person option[value="{}"]"#, user_id("ada"));
-    browser.find(&option)?.click()?;
+    browser.press(&option)?;
     browser.picture(&case.stage.dir.join("slack-asks.png"))?;
-    // The page may have been drawn anew meanwhile.
-    let pressed = approve.click();
-    if pressed.is_err() {
-        browser.find(&button)?.click()?;
-    }
+    browser.press(&button)?;
     done_once(case, "ada")?;
     wait::until("the page says who approved", 20, || {
         let shown = browser.run("return document.getElementById('list').innerText")?;
