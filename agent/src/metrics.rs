@@ -1,5 +1,14 @@
 //! What Prometheus reads: few series, typed labels, never a pod's or an incident's name.
 
+mod labels;
+mod result;
+
+pub use result::{AlertResult, LedgerError, SummaryResult};
+
+use labels::{
+    ByChannel, ByDecision, ByEntrance, ByFailure, ByInteraction, ByLedgerError, ByNamespace,
+    ByPolicy, ByRemedy, ByResource, BySummary, ByVerdict, Word,
+};
 use podmender_policy::{
     bounds::Name,
     decide::{DecisionKind, Reason},
@@ -8,177 +17,14 @@ use podmender_policy::{
     verify::Verdict,
 };
 use prometheus_client::{
-    encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder, text},
+    encoding::text,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
     registry::Registry,
 };
-use std::{
-    fmt::{self, Write},
-    sync::atomic::AtomicU64,
-    time::Duration,
-};
+use std::{fmt, sync::atomic::AtomicU64, time::Duration};
 
 /// The content type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
-/// A label value that is an enum's variant name, spelt as in status and documentation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Word<T>(T);
-
-impl<T: fmt::Debug> EncodeLabelValue for Word<T> {
-    fn encode(&self, out: &mut LabelValueEncoder<'_>) -> fmt::Result {
-        write!(out, "{:?}", self.0)
-    }
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByFailure {
-    namespace: String,
-    failure: Word<FailureKind>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByDecision {
-    namespace: String,
-    decision: Word<DecisionKind>,
-    reason: Word<Reason>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByRemedy {
-    namespace: String,
-    remedy: &'static str,
-    result: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByVerdict {
-    namespace: String,
-    verdict: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByResource {
-    namespace: String,
-    resource: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByNamespace {
-    namespace: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByPolicy {
-    policy: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByChannel {
-    channel: &'static str,
-    result: Word<AlertResult>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByEntrance {
-    transport: &'static str,
-    result: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByInteraction {
-    kind: &'static str,
-    result: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct BySummary {
-    result: Word<SummaryResult>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByLedgerError {
-    reason: Word<LedgerError>,
-}
-
-/// How the sending of one alert message ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(
-    non_camel_case_types,
-    reason = "label values, spelt as Prometheus users spell them"
-)]
-pub enum AlertResult {
-    /// The receiver took it.
-    sent,
-    /// The receiver asks for patience (429).
-    limited,
-    /// The receiver answered with an error.
-    refused,
-    /// No answer (no connection, no DNS, time-out).
-    unreachable,
-    /// The address is missing, malformed or not supported: nothing was sent.
-    misconfigured,
-}
-
-/// What came of asking a model about a failure. Without a summary the alert stands as it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(
-    non_camel_case_types,
-    reason = "label values, spelt as Prometheus users spell them"
-)]
-pub enum SummaryResult {
-    /// A new summary.
-    added,
-    /// One that was given before for the same failure.
-    cached,
-    /// Address or key missing, malformed or not allowed: nothing was sent.
-    misconfigured,
-    /// 401 or 403.
-    unauthorized,
-    /// 404.
-    unknown_model,
-    /// 429.
-    rate_limited,
-    /// No whole answer in time.
-    timeout,
-    /// No connection.
-    unreachable,
-    /// 5xx.
-    failing,
-    /// 3xx.
-    redirected,
-    /// Any other status.
-    not_understood,
-    /// A reply much longer than asked for.
-    too_long,
-    /// A reply that is none.
-    unparsable,
-    /// The model would not, or wrote what must not be shown.
-    refused,
-    /// A reply that is surely in another language than asked for.
-    other_language,
-    /// The day's calls are used up.
-    over_budget,
-}
-
-/// Why the ledger could not be read or written. Nothing is done to a workload meanwhile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(
-    non_camel_case_types,
-    reason = "label values, spelt as Prometheus users spell them"
-)]
-pub enum LedgerError {
-    /// Another writer was faster (compare-and-swap); tried again.
-    conflict,
-    /// The API server did not answer.
-    unreachable,
-    /// The permission is missing.
-    forbidden,
-    /// The object cannot be read as a ledger.
-    unreadable,
-    /// The object is gone and could not be rebuilt from incidents.
-    lost,
-}
 
 /// Every metric of the agent. All methods are cheap and never wait.
 #[derive(Debug)]
@@ -569,62 +415,4 @@ fn result(outcome: Outcome) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_and_labels_are_the_documented_ones() {
-        let m = Metrics::new("1.2.3", "abc");
-        let shop = Name::new("shop");
-        m.detected(&shop, FailureKind::OOMKilled);
-        m.decided(&shop, DecisionKind::Hold, Reason::Cooldown);
-        m.remedied(
-            &shop,
-            RemedyName::Restart,
-            Outcome::Refused(Refusal::DisruptionBudget),
-        );
-        m.verified(&shop, Verdict::Recovered);
-        m.verified(&shop, Verdict::Pending);
-        m.watch_fresh(&shop, "pods", Duration::from_millis(1500));
-        m.incidents_open(&shop, 2);
-        m.alerted("webhook", AlertResult::sent);
-        m.policy("podmender/main", true, false, true);
-        m.ledger_failed(LedgerError::conflict);
-        m.summarised(SummaryResult::too_long);
-        m.detection_took(Duration::from_millis(20));
-        m.slack_request("http", "accepted");
-        m.slack_interaction("approve", "recorded");
-        m.slack_acknowledged(Duration::from_millis(4));
-        m.slack_recorded(Duration::from_millis(40));
-        m.queue_depth(3);
-        let out = m.encode();
-        for line in [
-            "podmender_detections_total{namespace=\"shop\",failure=\"OOMKilled\"} 1",
-            "podmender_decisions_total{namespace=\"shop\",decision=\"Hold\",reason=\"Cooldown\"} 1",
-            "podmender_remedies_total{namespace=\"shop\",remedy=\"restart\",result=\"refused_disruption_budget\"} 1",
-            "podmender_verifications_total{namespace=\"shop\",verdict=\"recovered\"} 1",
-            "podmender_watch_fresh_seconds{namespace=\"shop\",resource=\"pods\"} 1.5",
-            "podmender_incidents_open{namespace=\"shop\"} 2",
-            "podmender_alerts_total{channel=\"webhook\",result=\"sent\"} 1",
-            "podmender_storm{policy=\"podmender/main\"} 1",
-            "podmender_paused{policy=\"podmender/main\"} 0",
-            "podmender_policy_ready{policy=\"podmender/main\"} 1",
-            "podmender_ledger_errors_total{reason=\"conflict\"} 1",
-            "podmender_summaries_total{result=\"too_long\"} 1",
-            "podmender_detection_seconds_bucket{le=\"0.025\"} 1",
-            "podmender_mend_seconds_count 0",
-            "podmender_slack_requests_total{transport=\"http\",result=\"accepted\"} 1",
-            "podmender_slack_interactions_total{kind=\"approve\",result=\"recorded\"} 1",
-            "podmender_slack_ack_seconds_bucket{le=\"0.005\"} 1",
-            "podmender_slack_recorded_seconds_count 1",
-            "podmender_leader 0",
-            "podmender_queue_depth 3",
-            "podmender_build_info{version=\"1.2.3\",revision=\"abc\"} 1",
-            "# EOF",
-        ] {
-            assert!(out.lines().any(|l| l == line), "missing {line} in\n{out}");
-        }
-        m.forget_policy("podmender/main");
-        assert!(!m.encode().contains("podmender/main"));
-    }
-}
+mod tests;

@@ -4,49 +4,33 @@ use crate::{
     alert::{News, Outbox, PostedNow, Secrets, outbox::Now},
     approvals,
     args::{Interactions, RunArgs},
-    context::{Clock, Context, Outlets, careful},
+    begin::anchored,
+    context::{Context, Outlets, careful},
     evidence,
-    http::{self, Probes, Readiness},
+    health::{Health, gauges},
+    http::{self, Probes},
     lease::{self, Lease},
     llm::{Explained, Summaries},
-    load,
     metrics::Metrics,
     policies, proof, publish,
-    queue::{Queue, Turn},
-    reconcile::reconcile,
-    record, request,
+    queue::Queue,
     request::Requests,
     slack::{self, apis::Apis, intake::Intake},
     store::Store,
-    upkeep,
-    watch::{WatchTrouble, Watches, World, Worlds},
+    watch::{Watches, World, Worlds},
+    worker::remember_and_work,
 };
 use anyhow::Context as _;
 use kube::Client;
-use podmender_policy::{bounds::Name, rules::Ground, workload::WorkloadRef};
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
-use tokio::{
-    sync::{SetOnce, mpsc},
-    task::JoinSet,
-    time::Instant,
-};
+use podmender_policy::{bounds::Name, rules::Ground};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 /// How long a pass may still take after SIGTERM (faults.md, row 37).
 const DRAIN: Duration = Duration::from_secs(10);
-/// How often the ledger's lag behind the incidents is made up for.
-const FLUSH: Duration = Duration::from_secs(1);
 /// So long an answer from Slack, acknowledged already, waits at the start for the policies; then its person is told to try again.
 const POLICIES: Duration = Duration::from_secs(30);
-/// The first and the longest wait before the API server is asked again.
-const RETRY: (Duration, Duration) = (Duration::from_millis(800), Duration::from_secs(30));
 
 /// Runs the agent until SIGTERM or SIGINT (exit code 0), or until a task is lost.
 ///
@@ -203,16 +187,19 @@ async fn lead(lease: Option<&mut Lease>, health: &Health, metrics: &Metrics) -> 
     let since = lease
         .take(|leader| {
             // Where nobody is known to lead, this is no standby but an agent that does nothing: not Ready (row 41).
-            health.stands_by.store(leader.is_some(), Ordering::Relaxed);
             match leader {
-                Some(leader) => tracing::info!(leader, "standing by"),
+                Some(leader) => {
+                    health.follows();
+                    tracing::info!(leader, "standing by");
+                }
                 None => {
-                    health.say("the lease cannot be taken, and nobody is known to lead".to_owned())
+                    health.follows_nobody();
+                    health.say("the lease cannot be taken, and nobody is known to lead".to_owned());
                 }
             }
         })
         .await;
-    health.stands_by.store(false, Ordering::Relaxed);
+    health.follows_nobody();
     metrics.leads(true);
     tracing::info!("leading");
     since
@@ -286,85 +273,11 @@ async fn answers(
             let _ = tokio::time::timeout(POLICIES, health.governed.wait()).await;
         };
         let _ = stop.run_until_cancelled(knows).await;
-        if health.started.initialized() {
+        if health.has_started() {
             intake.run(arrivals, stop).await;
         }
     });
     Ok(heard_out)
-}
-
-/// Reads what the agent knew, and only then looks at anything: without its memory nothing is done.
-async fn remember_and_work(
-    ctx: Arc<Context>,
-    granted: BTreeSet<Name>,
-    health: Arc<Health>,
-    stop: CancellationToken,
-    heard_out: CancellationToken,
-) {
-    let remembered = stop.run_until_cancelled(remember(&granted, &ctx, &health));
-    if remembered.await.is_some() {
-        let _ = health.started.set(());
-        work(&ctx, granted, stop).await;
-        request::apply_until(&heard_out, &ctx).await;
-        let _ = record::flush(ctx.clock.now(), &ctx).await;
-    }
-}
-
-/// Looks at what is due, one workload after the other, and keeps the ledger up to date in between.
-async fn work(ctx: &Context, granted: BTreeSet<Name>, stop: CancellationToken) {
-    let mut forget = tokio::time::interval(upkeep::EVERY);
-    let mut flush = tokio::time::interval(FLUSH);
-    flush.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut failures: HashMap<WorkloadRef, u32> = HashMap::new();
-    loop {
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => break,
-            _ = flush.tick() => {
-                ctx.metrics.queue_depth(ctx.queue.depth());
-                if let Err(error) = record::flush(ctx.clock.now(), ctx).await {
-                    tracing::warn!(error = describe(&error), "the ledger lags behind the incidents");
-                }
-            }
-            _ = forget.tick() => upkeep::forget(&granted, ctx.clock.now(), ctx).await,
-            asked = ctx.requests.next() => request::apply(asked, ctx).await,
-            turn = ctx.queue.next() => pass(&turn, ctx, &mut failures).await,
-        }
-    }
-}
-
-async fn pass(turn: &Turn, ctx: &Context, failures: &mut HashMap<WorkloadRef, u32>) {
-    match reconcile(turn, ctx).await {
-        Ok(next) => {
-            failures.remove(&turn.workload);
-            if let Some(delay) = next {
-                ctx.queue.wake_in(turn.workload.clone(), delay);
-            }
-        }
-        Err(error) => {
-            let tries = failures.entry(turn.workload.clone()).or_default();
-            *tries += 1;
-            // The first conflicts are decided anew at once (row 6); then with back-off.
-            let delay = RETRY
-                .0
-                .saturating_mul(1 << (*tries - 1).min(6))
-                .min(RETRY.1);
-            tracing::warn!(workload = %turn.workload, error = describe(&error), category = error.category(), tries, "a pass was not finished; it is tried again");
-            ctx.queue.wake_in(turn.workload.clone(), delay);
-        }
-    }
-}
-
-/// An error with its causes.
-fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(e) = cause {
-        text.push_str(": ");
-        text.push_str(&e.to_string());
-        cause = e.source();
-    }
-    text
 }
 
 fn heard(news: News, ctx: &Context) {
@@ -400,49 +313,6 @@ fn learned(news: Explained, ctx: &Context) {
     }
 }
 
-/// Asks the API server for its time until it answers.
-async fn anchored(client: &Client, health: &Health) -> Clock {
-    let mut wait = RETRY.0;
-    loop {
-        match Clock::anchored(client).await {
-            Ok(clock) => return clock,
-            Err(error) => {
-                health.say(format!("the API server does not answer: {error}"));
-                tracing::warn!(%error, "the API server does not answer; trying again");
-            }
-        }
-        pause(&mut wait).await;
-    }
-}
-
-/// Reads ledger and incidents until they can be read.
-async fn remember(granted: &BTreeSet<Name>, ctx: &Context, health: &Health) {
-    let mut wait = RETRY.0;
-    loop {
-        match load::load(granted, ctx).await {
-            Ok(problems) => {
-                for problem in problems {
-                    tracing::error!(%problem, "incidents of one namespace cannot be read");
-                }
-                return;
-            }
-            Err(error) => {
-                health.say(error.to_string());
-                tracing::error!(%error, "the agent's own state cannot be read, so nothing is done; trying again");
-            }
-        }
-        pause(&mut wait).await;
-    }
-}
-
-/// Waits, with jitter, and longer the next time.
-async fn pause(wait: &mut Duration) {
-    use std::hash::{BuildHasher, RandomState};
-    let jitter = RandomState::new().hash_one(()) % 400;
-    tokio::time::sleep(*wait + Duration::from_millis(jitter)).await;
-    *wait = (*wait * 2).min(RETRY.1);
-}
-
 async fn end_at_signal(stop: CancellationToken) {
     use tokio::signal::unix::{SignalKind, signal};
     match signal(SignalKind::terminate()) {
@@ -458,79 +328,6 @@ async fn end_at_signal(stop: CancellationToken) {
     }
     tracing::info!("stopping");
     stop.cancel();
-}
-
-/// What the probes answer.
-#[derive(Default)]
-struct Health {
-    /// Another replica leads: this one is well, and does nothing.
-    stands_by: AtomicBool,
-    started: SetOnce<()>,
-    /// The policies were read, and are in force.
-    governed: Arc<SetOnce<()>>,
-    said: std::sync::Mutex<Option<String>>,
-    ctx: std::sync::OnceLock<std::sync::Weak<Context>>,
-}
-
-impl Health {
-    fn set_context(&self, ctx: &Arc<Context>) {
-        let _ = self.ctx.set(Arc::downgrade(ctx));
-    }
-
-    fn say(&self, what: String) {
-        *self
-            .said
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(what);
-    }
-
-    /// Waits until the agent knows what it knew.
-    async fn remembered(&self) {
-        self.started.wait().await;
-    }
-
-    /// Every task is alive (a lost one ends the process), the state was read, every watch is fresh.
-    fn readiness(&self) -> Readiness {
-        let mut missing = Vec::new();
-        if self.stands_by.load(Ordering::Relaxed) {
-            return Readiness { missing };
-        }
-        if !self.started.initialized() {
-            let said = self
-                .said
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
-                .clone();
-            missing.push(said.unwrap_or_else(|| "starting".to_owned()));
-        }
-        if self.started.initialized() && !self.governed.initialized() {
-            missing.push("the policies are not read yet".to_owned());
-        }
-        if let Some(ctx) = self.ctx.get().and_then(std::sync::Weak::upgrade) {
-            for watch in ctx.world.lock().degraded() {
-                // What was not granted is a matter of configuration: the policy's condition says it, the rest goes on (row 9).
-                if !matches!(
-                    watch.trouble,
-                    Some(WatchTrouble::Forbidden | WatchTrouble::NotFound)
-                ) {
-                    missing.push(format!(
-                        "watch on {} in {}: {}",
-                        watch.resource.plural(),
-                        watch.namespace,
-                        silence(watch.silent)
-                    ));
-                }
-            }
-        }
-        Readiness { missing }
-    }
-}
-
-fn silence(silent: Option<Duration>) -> String {
-    silent.map_or_else(
-        || "not connected yet".to_owned(),
-        |s| format!("silent for {} s", s.as_secs()),
-    )
 }
 
 /// Binds first, so that a port that is taken is an error at the start and not later.
@@ -565,30 +362,4 @@ async fn serve(
         ))
     });
     Ok(())
-}
-
-/// Gauges that are ages or counts, brought up to date when they are read.
-fn gauges(health: &Health, metrics: &Metrics) {
-    let Some(ctx) = health.ctx.get().and_then(std::sync::Weak::upgrade) else {
-        return;
-    };
-    for watch in ctx.world.lock().watch_states() {
-        metrics.watch_fresh(
-            &watch.namespace,
-            watch.resource.plural(),
-            watch
-                .silent
-                .unwrap_or(Duration::MAX.min(Duration::from_secs(86_400))),
-        );
-    }
-    let mut open: HashMap<Name, usize> = HashMap::new();
-    for stored in ctx.store.lock().incidents.values() {
-        *open
-            .entry(stored.incident.spec.workload.namespace.clone())
-            .or_default() += usize::from(stored.incident.is_open());
-    }
-    for (namespace, count) in open {
-        metrics.incidents_open(&namespace, count);
-    }
-    metrics.queue_depth(ctx.queue.depth());
 }
