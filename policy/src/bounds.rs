@@ -1,10 +1,11 @@
 //! Bounded text: every string that can leave the cluster or be stored has a size limit in its type.
 
+use crate::hidden::is_hidden;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::{borrow::Cow, fmt};
 
-/// Text of at most `MAX` bytes, without control characters (a tab or line break becomes a space).
+/// Text of at most `MAX` bytes, without control and other hidden characters (a tab or line break becomes a space).
 ///
 /// Longer input is cut at a character boundary and ends in `…`; nothing is refused, because this is
 /// how evidence from a cluster (names, messages, log lines) is stored, and evidence is never trusted.
@@ -61,10 +62,9 @@ impl<const MAX: usize> Text<MAX> {
     }
 }
 
-/// Control characters, line breaks of every kind, and the invisible ones that reorder or hide text in a chat window.
+/// Line breaks of every kind, and what nobody sees: it reorders or hides text in a chat window.
 fn is_unwanted(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
+    is_hidden(c) || matches!(c, '\t' | '\n' | '\r' | '\u{2028}' | '\u{2029}')
 }
 
 impl<const MAX: usize> fmt::Display for Text<MAX> {

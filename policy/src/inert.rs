@@ -1,6 +1,6 @@
 //! Text of a stranger (a language model) that is no more than text wherever it is shown: no link, mention, markup or picture.
 
-use crate::{bounds::Text, redact};
+use crate::{bounds::Text, escapes, hidden, redact};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::{borrow::Cow, fmt};
@@ -14,14 +14,15 @@ const LINK: &str = "(link removed)";
 pub struct Inert<const MAX: usize>(Text<MAX>);
 
 impl<const MAX: usize> Inert<MAX> {
-    /// Takes secrets out, and everything that is not plain text.
+    /// Takes secrets out, and everything that is not plain text. Secrets are looked for in what will be seen: no markup or
+    /// full-width letter hides one.
     #[must_use]
     pub fn new(raw: &str) -> Self {
-        Self::plain(&redact::raw(raw))
+        Self::plain(&redact::raw(&seen(&escapes::removed(raw))))
     }
 
     fn plain(raw: &str) -> Self {
-        let characters: String = raw.chars().filter_map(character).collect();
+        let characters: String = seen(raw).chars().map(bracket).collect();
         let words: Vec<Cow<'_, str>> = characters.split_whitespace().map(word).collect();
         Self(Text::new(&words.join(" ")))
     }
@@ -39,7 +40,12 @@ impl<const MAX: usize> Inert<MAX> {
     }
 }
 
-/// One character as it may be shown. `None`: not at all.
+/// The characters of a text that may be seen.
+fn seen(raw: &str) -> String {
+    raw.chars().filter_map(character).collect()
+}
+
+/// One character as it may be seen. `None`: not at all.
 fn character(c: char) -> Option<char> {
     // Full-width forms of ASCII would get past whatever looks for the plain ones.
     let c = match c {
@@ -47,26 +53,28 @@ fn character(c: char) -> Option<char> {
         c => c,
     };
     match c {
-        // Brackets, because of `<!channel>`, `<url|text>` and `[text](url)`.
-        '<' => Some('‹'),
-        '>' => Some('›'),
-        '[' => Some('('),
-        ']' => Some(')'),
-        '`' => Some('\''),
         '*' | '|' => None,
-        '\u{2028}' | '\u{2029}' | '\u{85}' => Some(' '),
-        c if c.is_whitespace() => Some(' '),
-        c if is_hidden(c) || is_picture(c) => None,
+        c if c.is_whitespace() || matches!(c, '\u{2028}' | '\u{2029}') => Some(' '),
+        c if hidden::is_hidden(c) || is_private(c) || is_picture(c) => None,
         c => Some(c),
     }
 }
 
-/// What takes no room, or turns the reading order round.
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180B}'..='\u{180E}'
-            | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}'
-            | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}' | '\u{E000}'..='\u{F8FF}' | '\u{E0000}'..='\u{10FFFF}')
+/// Brackets are others, because of `<!channel>`, `<url|text>` and `[text](url)`.
+fn bracket(c: char) -> char {
+    match c {
+        '<' => '‹',
+        '>' => '›',
+        '[' => '(',
+        ']' => ')',
+        '`' => '\'',
+        c => c,
+    }
+}
+
+/// What looks as each font likes.
+fn is_private(c: char) -> bool {
+    matches!(c, '\u{E000}'..='\u{F8FF}' | '\u{F0000}'..='\u{10FFFF}')
 }
 
 /// Signs by which a text could pass for a card of ours: ticks, lights, boxes, flags.
@@ -193,6 +201,31 @@ mod tests {
             shown("password=hunter2-and-more was refused"),
             "password=‹password-1› was refused"
         );
+    }
+
+    #[test]
+    fn fault_60_no_markup_hides_a_secret() {
+        let token = ["gh", "p_", "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0zCaB3d"].concat();
+        let full: String = token
+            .chars()
+            .filter_map(|c| char::from_u32(u32::from(c) + 0xFEE0))
+            .collect();
+        let (head, tail) = token.split_at(12);
+        for hidden in [
+            full,
+            format!("{head}**{tail}"),
+            format!("{head}||{tail}"),
+            format!("{head}\u{200b}{tail}"),
+            format!("{head}✅{tail}"),
+            format!("{head}\u{1b}[31m{tail}"),
+            format!("{head}\u{e000}{tail}"),
+        ] {
+            assert_eq!(
+                shown(&format!("with {hidden} in")),
+                "with ‹github-token-1› in",
+                "{hidden:?}"
+            );
+        }
     }
 
     proptest! {

@@ -14,6 +14,7 @@ pub mod decide;
 pub mod diagnose;
 mod escapes;
 pub mod freeze;
+mod hidden;
 pub mod incident;
 pub mod inert;
 pub mod ledger;

@@ -1,6 +1,6 @@
 //! `Evidence -> RedactedEvidence`: the only form in which evidence leaves the process.
 //!
-//! Five passes find secrets, from the surest to the vaguest: private keys (`pem`), tokens of well-known shape (`tokens`),
+//! What nobody sees (control and zero-width characters, escape sequences) is taken out first. Five passes then find secrets, from the surest to the vaguest: private keys (`pem`), tokens of well-known shape (`tokens`),
 //! addresses with credentials (`url`), what stands under a telling name (`keyed`), and long opaque strings where a word
 //! before them tells (`opaque`). Each first asks for the few places that are worth a look, of all bytes at once (`scan`,
 //! `quads`), and looks at no other. Nothing is kept, and their time is linear in the text. A secret becomes `<class-n>`;
@@ -25,7 +25,7 @@ mod value;
 use crate::{
     bounds::{CleanLine, LogLine, Message, Text},
     diagnose::Evidence,
-    escapes,
+    hidden,
     observation::{EventSeen, LogCause},
 };
 use schemars::JsonSchema;
@@ -124,9 +124,10 @@ impl Redactor {
         self.known.values().map(BTreeMap::len).sum()
     }
 
-    /// Replaces every secret in `text`, and takes escape sequences of terminals out: a colour would hide where a secret begins.
+    /// Replaces every secret in `text`, and takes out what nobody sees: a colour, a NUL or a zero-width space would hide a
+    /// secret from us, and from no one else.
     pub fn apply<'t>(&mut self, text: &'t str) -> Cow<'t, str> {
-        let text = escapes::removed(text);
+        let text = hidden::removed(text);
         let spans = find(&text);
         if spans.is_empty() {
             return text;
@@ -211,7 +212,7 @@ fn is_placeholder_inside(inner: &str) -> bool {
 }
 
 /// The nearest character boundary at or before `at`.
-fn floor(text: &str, at: usize) -> usize {
+pub(crate) fn floor(text: &str, at: usize) -> usize {
     let mut at = at.min(text.len());
     while at > 0 && !text.is_char_boundary(at) {
         at -= 1;

@@ -198,6 +198,11 @@ mod tests {
         );
         assert_eq!(sharer.text("workshop, bishop_"), "workshop, bishop_");
         assert!(!sharer.text("password=hunter2-and-more").contains("hunter2"));
+        // What nobody sees hides neither a secret nor a name.
+        assert_eq!(
+            sharer.text("pass\u{200b}word=hun\u{0}ter2-and-more of bil\u{2060}ling"),
+            "password=<password-1> of <workload>"
+        );
     }
 
     #[test]

@@ -259,3 +259,28 @@ fn fails(container: &ContainerSeen, policy: RestartPolicy) -> bool {
 pub(super) fn message(raw: Option<&str>) -> Message {
     Message::new(&redact::raw(raw.unwrap_or_default()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fault_59_no_secret_is_hidden_in_what_the_cluster_says() {
+        for hidden in [
+            "\0",
+            "\u{200b}",
+            "\u{ad}",
+            "\u{202e}",
+            "\u{1b}[31m",
+            "\\u001b[0m",
+        ] {
+            let said = format!("connect with pass{hidden}word=hun{hidden}ter2-and-more failed");
+            let kept = message(Some(&said));
+            assert_eq!(
+                kept.as_str(),
+                "connect with password=<password-1> failed",
+                "{hidden:?}"
+            );
+        }
+    }
+}
