@@ -1,5 +1,5 @@
 //! A browser without a screen, driven over the WebDriver protocol (<https://www.w3.org/TR/webdriver2/>): opens a page, clicks, looks.
-use std::net::TcpListener;
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -14,14 +14,14 @@ use crate::chaos::wait;
 use crate::env;
 use crate::exec;
 
-/// One call may take so long.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// One call may take so long: the first one starts a browser, on a cold machine from a disk.
+const PATIENCE: Duration = Duration::from_secs(180);
 /// The name by which an answer holds an element's id.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// A browser at work; it ends with this value.
 pub struct Browser {
-    driver: Child,
+    _driver: Driver,
     client: reqwest::Client,
     runtime: Runtime,
     session: String,
@@ -37,15 +37,15 @@ impl Browser {
             .context("no chromedriver: install chromium-driver (`make prepare` does)")?;
         // Fails only if it was done before, which is just as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let mut command = exec::command(driver);
         command
-            .arg(format!("--port={port}"))
-            .stdout(Stdio::null())
+            .arg("--port=0")
+            .stdout(Stdio::piped())
             .stderr(Stdio::null());
-        let base = format!("http://127.0.0.1:{port}/session");
+        let mut driver = Driver(spawn(&mut command)?);
+        let base = format!("http://127.0.0.1:{}/session", driver.port()?);
         let mut this = Self {
-            driver: spawn(&mut command)?,
+            _driver: driver,
             client: reqwest::Client::builder()
                 .timeout(PATIENCE)
                 .tls_certs_only([])
@@ -60,7 +60,7 @@ impl Browser {
             // Root in a container or a small machine: without these it does not start there.
             "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1100,1000"],
         }}}});
-        let opened = wait::until("the browser starts", 60, || this.call("", &wanted))?;
+        let opened = wait::eventually("the browser starts", || this.call("", &wanted))?;
         let id = opened.get("sessionId").and_then(Value::as_str);
         this.session = format!("{base}/{}", id.context("chromedriver names no session")?);
         Ok(this)
@@ -84,7 +84,7 @@ impl Browser {
     /// Clicks what this CSS selector means, as soon as it is there; tried anew if the page was drawn again between looking and
     /// clicking (an element that is gone is refused before anything is clicked, so this clicks once).
     pub fn press(&self, css: &str) -> Result<()> {
-        wait::until(&format!("the page lets `{css}` be clicked"), 20, || {
+        wait::eventually(&format!("the page lets `{css}` be clicked"), || {
             self.find(css)?.click()
         })
     }
@@ -126,8 +126,32 @@ impl Drop for Browser {
     fn drop(&mut self) {
         // Nothing more can be done about a browser that does not end by itself; the driver takes it along.
         let _ = self.send(self.client.delete(&self.session));
-        let _ = self.driver.kill();
-        let _ = self.driver.wait();
+    }
+}
+
+/// chromedriver; it ends with this value.
+struct Driver(Child);
+
+impl Driver {
+    /// The port that it has chosen: a free one that was chosen for it might be taken by the time it listens.
+    fn port(&mut self) -> Result<u16> {
+        // Left open: a closed one would end the driver when it says more.
+        let said = self.0.stdout.as_mut();
+        let said = said.context("chromedriver has no output")?;
+        let mut lines = BufReader::new(said).lines();
+        let port = lines.find_map(|line| {
+            let line = line.ok()?;
+            let (_, port) = line.split_once("started successfully on port ")?;
+            port.trim_end_matches('.').parse().ok()
+        });
+        port.context("chromedriver ended without saying where it listens")
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

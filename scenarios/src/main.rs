@@ -156,6 +156,9 @@ struct Test {
     /// Also the scenarios on probation
     #[arg(long)]
     all: bool,
+    /// So many copies of each, in namespaces of their own: to look for what is green by luck
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    times: usize,
     /// How many at a time
     #[arg(long, default_value_t = 6)]
     jobs: usize,
@@ -326,6 +329,7 @@ fn scenarios_on_pods(test: Test) -> Result<ExitCode> {
     let passed = runner::run(&runner::Options {
         only: test.only,
         all: test.all,
+        times: test.times,
         jobs: test.jobs,
         keep: test.keep,
         reuse: test.reuse,

@@ -89,7 +89,7 @@ impl<'a> Agent<'a> {
 
     /// Waits until it is Ready for the first time, and tells its Slack where it listens.
     pub fn up(&self) -> Result<()> {
-        self.ready(90)?;
+        self.ready()?;
         if self.interactions == Interactions::Http {
             let pod = self.pod()?;
             let ip = pod.pointer("/status/podIP").and_then(Value::as_str);
@@ -103,14 +103,24 @@ impl<'a> Agent<'a> {
     }
 
     /// Waits until the agent's pod is Ready.
-    pub fn ready(&self, seconds: u64) -> Result<()> {
-        wait::until("the agent is Ready", seconds, || {
+    pub fn ready(&self) -> Result<()> {
+        wait::eventually("the agent is Ready", || {
             let pod = self.pod()?;
             let status = pod.pointer("/status/containerStatuses/0");
             let ready = status.and_then(|s| s.get("ready")).and_then(Value::as_bool);
             ensure!(ready == Some(true), "{}: {status:?}", self.namespace);
             Ok(())
         })
+    }
+
+    /// Waits until another process than the one that ended is Ready: for a while the pod's status still tells of that one.
+    pub fn back_after(&self, ended: &Ended) -> Result<()> {
+        wait::eventually("the agent is back", || {
+            let container = container_of(&self.pod()?)?;
+            ensure!(container != ended.0, "its container is still {container}");
+            Ok(())
+        })?;
+        self.ready()
     }
 
     /// Its pod: the one that is not being deleted.
@@ -135,9 +145,11 @@ impl<'a> Agent<'a> {
         helm.args(["upgrade", "podmender"])
             .arg(self.stage.charts.join("podmender"))
             .args(["--namespace", &self.namespace, "--reuse-values"])
-            .args(["--set", "replicaCount=2"]);
+            .args(["--set", "replicaCount=2"])
+            // A scenario freezes one of them for longer than the lead lasts; the kubelet is not to end that.
+            .args(["--set", "livenessProbe.failureThreshold=60"]);
         exec::output(&mut helm)?;
-        wait::until("two replicas, one of which leads", 90, || {
+        wait::eventually("two replicas, one of which leads", || {
             self.leader()?;
             let path = api::path("apps/v1", "Deployment", Some(&self.namespace));
             let status = self.stage.api.get(&format!("{path}/podmender"))?;
@@ -172,12 +184,7 @@ impl<'a> Agent<'a> {
 
     /// The pid of a pod's process on this machine: the one process in the container's control group.
     fn pid_of(pod: &Value) -> Result<Pid> {
-        let id = pod
-            .pointer("/status/containerStatuses/0/containerID")
-            .and_then(Value::as_str)
-            .and_then(|id| id.split("//").nth(1))
-            .context("the agent's container has no id yet")?
-            .to_owned();
+        let id = container_of(pod)?;
         let in_group = |pid: &i32| {
             fs::read_to_string(format!("/proc/{pid}/cgroup")).is_ok_and(|g| g.contains(&id))
         };
@@ -189,14 +196,29 @@ impl<'a> Agent<'a> {
             .context("the agent's process is gone")
     }
 
+    /// Sends a signal to its process, and returns the process's container. Restarted a moment ago, its pod still names the
+    /// container before, which has no process any more: then it is looked up again.
+    fn signal_now(&self, signal: Signal) -> Result<String> {
+        wait::eventually("the agent's process", || {
+            let pod = self.pod()?;
+            Self::signal(&pod, signal)?;
+            container_of(&pod)
+        })
+    }
+
     /// SIGKILL: the process ends between two instructions, with nothing tidied up.
-    pub fn kill(&self) -> Result<()> {
-        Self::signal(&self.pod()?, Signal::KILL)
+    pub fn kill(&self) -> Result<Ended> {
+        self.signal_now(Signal::KILL).map(Ended)
+    }
+
+    /// SIGKILL, and waits until the next process is Ready.
+    pub fn kill_and_wait(&self) -> Result<()> {
+        self.back_after(&self.kill()?)
     }
 
     /// SIGSTOP: it lives and does nothing.
     pub fn freeze(&self) -> Result<()> {
-        Self::signal(&self.pod()?, Signal::STOP)
+        self.signal_now(Signal::STOP).map(drop)
     }
 
     /// Replaces its pod, as a node drain or an upgrade does.
@@ -204,7 +226,7 @@ impl<'a> Agent<'a> {
         let pod = self.pod()?;
         let path = api::path_of(&with_kind(pod, "Pod")).context("a pod without a name")?;
         self.stage.api.delete(&path)?;
-        self.ready(60)
+        self.ready()
     }
 
     /// The end of its log, and of the log of the process before it; of each of its pods.
@@ -233,6 +255,19 @@ impl<'a> Agent<'a> {
         );
         format!("{folder}/{name}")
     }
+}
+
+/// A process of an agent that was ended.
+pub struct Ended(String);
+
+/// The id of the container that a pod of ours runs or ran last.
+fn container_of(pod: &Value) -> Result<String> {
+    let id = pod.pointer("/status/containerStatuses/0/containerID");
+    let id = id
+        .and_then(Value::as_str)
+        .and_then(|id| id.split("//").nth(1));
+    id.map(str::to_owned)
+        .context("the agent's container has no id yet")
 }
 
 /// Objects of a list come without apiVersion and kind.

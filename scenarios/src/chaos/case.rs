@@ -43,7 +43,7 @@ impl Case<'_> {
 
     /// Waits until the agent has taken over the newest version of a policy.
     fn followed(&self, name: &str) -> Result<()> {
-        wait::until("the agent follows the policy", 15, || {
+        wait::eventually("the agent follows the policy", || {
             let policy = self.stage.api.get(&self.agent.policy_path(name))?;
             let status = policy.get("status").context("no status yet")?;
             let seen = status.get("observedGeneration").and_then(Value::as_i64);
@@ -61,9 +61,9 @@ impl Case<'_> {
     }
 
     /// Waits until the policy's condition Degraded says so.
-    pub fn degraded(&self, says: &str, seconds: u64) -> Result<()> {
+    pub fn degraded(&self, says: &str) -> Result<()> {
         let path = self.agent.policy_path(&self.namespace);
-        wait::until("the condition of the policy", seconds, || {
+        wait::eventually("the condition of the policy", || {
             let policy = self.stage.api.get(&path)?;
             let conditions = policy.pointer("/status/conditions");
             let conditions = conditions.and_then(Value::as_array).into_iter().flatten();
@@ -98,6 +98,11 @@ impl Case<'_> {
         }
     }
 
+    /// Whether a pod has written that file there.
+    pub fn is_in_world(&self, file: &str) -> bool {
+        self.world().join(file).exists()
+    }
+
     /// Makes one pod sick, by name; what replaces it is not.
     pub fn sicken(&self, pod: &Value) -> Result<()> {
         self.fault(&format!("sick-{}", name_of(pod)), true)
@@ -110,27 +115,42 @@ impl Case<'_> {
         self.stage.api.apply(&object).map(drop)
     }
 
-    /// Creates a workload, waits until all of its replicas are Ready, and sees them run well for a while: what fails
-    /// within its first 15 s is a failure at start for the agent, and another story.
+    /// Creates a workload and lets it run well; returns its pods.
     pub fn run(&self, app: &App, name: &str, replicas: usize) -> Result<Vec<Value>> {
         self.start(app)?;
-        let ready = || {
+        self.runs_well(|| {
             let pods = self.ready_pods(name)?;
             ensure!(
                 pods.len() == replicas,
-                "{} of {replicas} are Ready",
+                "{} of {replicas} of {name} are Ready",
                 pods.len()
             );
             Ok(pods)
-        };
-        wait::until("the workload is Ready at first", 60, ready)?;
-        wait::throughout("the workload runs well", 16, || ready().map(drop))?;
-        ready()
+        })
     }
 
     /// The only pod of a workload that runs well with one replica.
     pub fn run_one(&self, app: &App, name: &str) -> Result<Value> {
         self.run(app, name, 1)?.pop().context("no pod")
+    }
+
+    /// The pods of two workloads that run well with one replica each.
+    pub fn run_both(&self, apps: [&App; 2], names: [&str; 2]) -> Result<[Value; 2]> {
+        apps.into_iter().try_for_each(|app| self.start(app))?;
+        let only = |name: &str| {
+            let pod = self.ready_pods(name)?.pop();
+            pod.with_context(|| format!("{name} is not Ready"))
+        };
+        let [first, second] = names;
+        self.runs_well(|| Ok([only(first)?, only(second)?]))
+    }
+
+    /// Waits until that is Ready, and sees it run well for a while: what fails within its first 15 s is a failure at start
+    /// for the agent, and another story.
+    fn runs_well<T>(&self, ready: impl Fn() -> Result<T>) -> Result<T> {
+        wait::eventually("the workload is Ready at first", &ready)?;
+        wait::throughout("the workload runs well", 16, || ready().map(drop))?;
+        ready()
     }
 
     /// The path of an object of the scenario's namespace.
@@ -160,9 +180,9 @@ impl Case<'_> {
     }
 
     /// Waits until a workload is mended: all replicas Ready for half a minute without a break.
-    pub fn mended(&self, app: &str, replicas: usize, seconds: u64) -> Result<()> {
+    pub fn mended(&self, app: &str, replicas: usize) -> Result<()> {
         let mut since: Option<Instant> = None;
-        wait::until("the workload is mended", seconds + MENDED.as_secs(), || {
+        wait::eventually("the workload is mended", || {
             let ready = self.ready_pods(app)?.len();
             if ready != replicas {
                 since = None;
@@ -197,14 +217,8 @@ impl Case<'_> {
     }
 
     /// Waits until the newest incident of a workload stands there for that reason.
-    pub fn stands(
-        &self,
-        workload: &str,
-        phase: &str,
-        reason: &str,
-        seconds: u64,
-    ) -> Result<Incident> {
-        wait::until("the incident's phase", seconds, || {
+    pub fn stands(&self, workload: &str, phase: &str, reason: &str) -> Result<Incident> {
+        wait::eventually("the incident's phase", || {
             let incident = self.incident(workload)?;
             incident.stands(phase, reason)?;
             Ok(incident)
@@ -217,16 +231,18 @@ impl Case<'_> {
     }
 
     /// Waits until so many evictions were carried out; more is a failure.
-    pub fn evicted(&self, times: usize, seconds: u64) -> Result<Vec<Deed>> {
-        let evictions = wait::until("the eviction", seconds, || {
-            let evictions = self.evictions()?;
-            ensure!(
-                evictions.len() >= times,
-                "{} of {times} evictions",
-                evictions.len()
-            );
-            Ok(evictions)
+    pub fn evicted(&self, times: usize) -> Result<Vec<Deed>> {
+        wait::eventually("the eviction", || {
+            let evictions = self.evictions()?.len();
+            ensure!(evictions >= times, "{evictions} of {times} evictions");
+            Ok(())
         })?;
+        self.evicted_only(times)
+    }
+
+    /// Fails unless exactly so many evictions were carried out by now.
+    pub fn evicted_only(&self, times: usize) -> Result<Vec<Deed>> {
+        let evictions = self.evictions()?;
         ensure!(
             evictions.len() == times,
             "{} evictions instead of {times}",
@@ -241,8 +257,8 @@ impl Case<'_> {
     }
 
     /// Waits until people have been told of that phase.
-    pub fn told(&self, phase: &str, seconds: u64) -> Result<Alert> {
-        wait::until("the alert", seconds, || {
+    pub fn told(&self, phase: &str) -> Result<Alert> {
+        wait::eventually("the alert", || {
             let alerts = self.alerts();
             let phases: Vec<&str> = alerts.iter().map(|a| a.text("phase")).collect();
             let found = alerts.iter().find(|a| a.text("phase") == phase);
@@ -253,8 +269,8 @@ impl Case<'_> {
     }
 
     /// Waits until the incident itself says that people have been told of that phase: from then on a new agent knows it.
-    pub fn noted_as_told(&self, workload: &str, phase: &str, seconds: u64) -> Result<()> {
-        wait::until("the note of the alert", seconds, || {
+    pub fn noted_as_told(&self, workload: &str, phase: &str) -> Result<()> {
+        wait::eventually("the note of the alert", || {
             let incident = self.incident(workload)?;
             let told = incident.told_phase();
             ensure!(told == phase, "people were told of {told:?}");
@@ -263,8 +279,8 @@ impl Case<'_> {
     }
 
     /// Waits until people know that it is theirs: told so at once, or in the first message (then not told again).
-    pub fn handed_over(&self, seconds: u64) -> Result<Alert> {
-        wait::until("the alert", seconds, || {
+    pub fn handed_over(&self) -> Result<Alert> {
+        wait::eventually("the alert", || {
             let alerts = self.alerts();
             let theirs = |a: &&Alert| {
                 a.text("phase") == "Escalated" || a.text("decisionReason") == "PersonIfAgain"
@@ -300,8 +316,8 @@ impl Case<'_> {
     }
 
     /// Waits until a container of the workload has been restarted so often, and sits in its back-off.
-    pub fn crashed(&self, app: &str, times: u64, seconds: u64) -> Result<()> {
-        wait::until("the crash loop", seconds, || {
+    pub fn crashed(&self, app: &str, times: u64) -> Result<()> {
+        wait::eventually("the crash loop", || {
             let loops = |pod: &Value| {
                 let status = pod.pointer("/status/containerStatuses/0")?;
                 let waits = status.pointer("/state/waiting/reason")? == "CrashLoopBackOff";

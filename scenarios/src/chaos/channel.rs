@@ -56,17 +56,29 @@ impl Case<'_> {
     }
 
     /// Waits for a card about the workload that says so now.
-    pub fn card(&self, workload: &str, says: &str, seconds: u64) -> Result<Message> {
-        let about = format!("{workload} in {}", self.namespace);
-        wait::until("the card", seconds, || {
-            let cards = self.cards()?;
-            let told: Vec<String> = cards.iter().map(Message::words).collect();
-            let found = cards.into_iter().rev().find(|card| {
-                let words = card.words();
-                words.contains(&about) && words.contains(says)
-            });
-            found.with_context(|| format!("no card of {workload} says {says:?}: {told:#?}"))
+    pub fn card(&self, workload: &str, says: &str) -> Result<Message> {
+        wait::eventually("the card", || self.card_now(workload, says))
+    }
+
+    /// Waits for a card about the workload that asks, with a button to say yes.
+    pub fn question(&self, workload: &str) -> Result<Message> {
+        wait::eventually("the question", || {
+            let card = self.card_now(workload, "Needs your answer")?;
+            ensure!(card.has(APPROVE), "it has no button: {}", card.words());
+            Ok(card)
         })
+    }
+
+    /// The newest card about the workload that says so now.
+    pub fn card_now(&self, workload: &str, says: &str) -> Result<Message> {
+        let about = format!("{workload} in {}", self.namespace);
+        let cards = self.cards()?;
+        let told: Vec<String> = cards.iter().map(Message::words).collect();
+        let found = cards.into_iter().rev().find(|card| {
+            let words = card.words();
+            words.contains(&about) && words.contains(says)
+        });
+        found.with_context(|| format!("no card of {workload} says {says:?}: {told:#?}"))
     }
 
     /// Somebody clicks a button of a card; returns the ids of the deliveries.
@@ -79,7 +91,10 @@ impl Case<'_> {
         let start = Barrier::new(presses.len());
         let press = |who: &str, button: &str| {
             start.wait();
-            self.click(who, card, button).map(drop)
+            // The first of them may have changed the card by now; the others still see it as it was.
+            let slack = self.slack();
+            let pressed = slack.click_late(who, &card.channel, &card.ts, button);
+            pressed.map(drop)
         };
         std::thread::scope(|scope| {
             let press = &press;
@@ -91,8 +106,8 @@ impl Case<'_> {
     }
 
     /// Waits for the first answer that the workload's incident records.
-    pub fn first_answer(&self, workload: &str, seconds: u64) -> Result<String> {
-        wait::until("the answer", seconds, || {
+    pub fn first_answer(&self, workload: &str) -> Result<String> {
+        wait::eventually("the answer", || {
             let incident = self.incident(workload)?;
             let answers = incident.facts_of("answered");
             let answer = answers.first().context("none is recorded")?;
@@ -101,21 +116,24 @@ impl Case<'_> {
     }
 
     /// Waits until a person was told that, alone.
-    pub fn told_in_private(&self, who: &str, says: &str, seconds: u64) -> Result<Notice> {
+    pub fn told_in_private(&self, who: &str, says: &str) -> Result<Notice> {
+        wait::eventually("the private answer", || self.heard(who, says))
+    }
+
+    /// What a person was told so, alone, by now.
+    pub fn heard(&self, who: &str, says: &str) -> Result<Notice> {
         let user = user_id(who);
-        wait::until("the private answer", seconds, || {
-            let world = self.slack().world();
-            let channel = world.channel(&self.namespace).context("no channel")?;
-            let told: Vec<&Notice> = world
-                .notices
-                .iter()
-                .filter(|n| n.user == user && n.channel == channel.id)
-                .collect();
-            let found = told.iter().find(|n| n.text.contains(says));
-            found.map(|n| (*n).clone()).with_context(|| {
-                let texts: Vec<&str> = told.iter().map(|n| n.text.as_str()).collect();
-                format!("{who} was not told {says:?}, only {texts:?}")
-            })
+        let world = self.slack().world();
+        let channel = world.channel(&self.namespace).context("no channel")?;
+        let told: Vec<&Notice> = world
+            .notices
+            .iter()
+            .filter(|n| n.user == user && n.channel == channel.id)
+            .collect();
+        let found = told.iter().find(|n| n.text.contains(says));
+        found.map(|n| (*n).clone()).with_context(|| {
+            let texts: Vec<&str> = told.iter().map(|n| n.text.as_str()).collect();
+            format!("{who} was not told {says:?}, only {texts:?}")
         })
     }
 
@@ -125,13 +143,17 @@ impl Case<'_> {
         self.stage.api.list(&path)
     }
 
-    /// Fails unless every click so far was acknowledged in time.
+    /// Fails unless every click so far is acknowledged, and was in time.
     pub fn acknowledged(&self) -> Result<()> {
-        let world = self.slack().world();
-        let channel = world.channel(&self.namespace).context("no channel")?;
-        for delivery in world.deliveries.iter().filter(|d| d.channel == channel.id) {
-            let took = delivery.acknowledged.context("not acknowledged")?;
-            ensure!(took < 3.0, "acknowledged after {took:.1} s");
+        let took = wait::eventually("the acknowledgements", || {
+            let world = self.slack().world();
+            let channel = world.channel(&self.namespace).context("no channel")?;
+            let here = world.deliveries.iter().filter(|d| d.channel == channel.id);
+            let took = here.map(|d| d.acknowledged.context("not acknowledged"));
+            took.collect::<Result<Vec<f64>>>()
+        })?;
+        for seconds in took {
+            ensure!(seconds < 3.0, "acknowledged after {seconds:.1} s");
         }
         Ok(())
     }

@@ -62,6 +62,11 @@ impl Deeds {
 
     /// All so far, oldest first.
     pub fn all(&self) -> Result<Vec<Deed>> {
+        self.those(|_| true)
+    }
+
+    /// Those that fit. Many scenarios ask several times a second: only what they look for is copied.
+    fn those(&self, fits: impl Fn(&Deed) -> bool) -> Result<Vec<Deed>> {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         let mut file = File::open(&self.path)
             .with_context(|| format!("no audit log at {}", self.path.display()))?;
@@ -77,14 +82,12 @@ impl Deeds {
             .filter_map(deed);
         read.deeds.extend(news);
         read.rest = rest.to_owned();
-        Ok(read.deeds.clone())
+        Ok(read.deeds.iter().filter(|d| fits(d)).cloned().collect())
     }
 
     /// Evictions in a namespace that were carried out.
     pub fn evictions(&self, namespace: &str) -> Result<Vec<Deed>> {
-        let mut all = self.all()?;
-        all.retain(|d| d.evicted() && d.namespace == namespace);
-        Ok(all)
+        self.those(|d| d.evicted() && d.namespace == namespace)
     }
 }
 

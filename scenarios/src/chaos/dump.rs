@@ -15,7 +15,7 @@ use crate::ui::say;
 /// All of one scenario; `agent`: the one that looked after it, if it was ever installed.
 pub(super) fn scenario(stage: &Stage, agent: Option<&Agent<'_>>, scenario: &Scenario) {
     let namespace = scenario.namespace();
-    say(format!("---- {}: what there was", scenario.name));
+    say(format!("---- {}: what there was", scenario.label()));
     self::namespace(stage, &namespace);
     if let Some(agent) = agent {
         slack(agent, &namespace);
@@ -27,7 +27,7 @@ pub(super) fn scenario(stage: &Stage, agent: Option<&Agent<'_>>, scenario: &Scen
             say(line);
         }
     }
-    say(format!("---- end of {}", scenario.name));
+    say(format!("---- end of {}", scenario.label()));
 }
 
 /// The scenario's channel, if it has one.

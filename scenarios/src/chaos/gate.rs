@@ -51,6 +51,8 @@ struct Inner {
     answer: Answer,
     arrived: usize,
     answered: usize,
+    /// So many of the first are refused, whatever the answer is.
+    refused: usize,
 }
 
 /// The gate; its webhook must be applied to take effect.
@@ -84,6 +86,7 @@ impl Gate {
                     answer,
                     arrived: 0,
                     answered: 0,
+                    refused: 0,
                 }),
                 Condvar::new(),
             )),
@@ -145,18 +148,24 @@ impl Gate {
     }
 
     /// Waits until one is held.
-    pub fn holds_one(&self, seconds: u64) -> Result<()> {
-        wait::until("something is at the gate", seconds, || {
+    pub fn holds_one(&self) -> Result<()> {
+        wait::eventually("something is at the gate", || {
             ensure!(self.arrived() > self.answered(), "nothing is held");
             Ok(())
         })
     }
 
-    /// Refuses what is held, and waits until each of them has been told.
+    /// Refuses what is held now, and waits until each of them has been told. What comes later is none of them: whoever asked
+    /// may have been killed, be back, and ask again before this returns.
     pub fn refuse_held(&self) -> Result<()> {
-        self.set(Answer::Deny);
-        wait::until("what is held is refused", 10, || {
-            ensure!(self.answered() == self.arrived(), "it is still held");
+        let held = {
+            let mut inner = self.lock();
+            inner.refused = inner.arrived;
+            inner.refused
+        };
+        self.inner.1.notify_all();
+        wait::eventually("what is held is refused", || {
+            ensure!(self.answered() >= held, "it is still held");
             Ok(())
         })
     }
@@ -164,14 +173,17 @@ impl Gate {
     fn decide(&self) -> Result<bool> {
         let mut inner = self.lock();
         inner.arrived += 1;
+        let nth = inner.arrived;
         let (mut inner, timeout) = self
             .inner
             .1
-            .wait_timeout_while(inner, PATIENCE, |i| i.answer == Answer::Hold)
+            .wait_timeout_while(inner, PATIENCE, |i| {
+                i.answer == Answer::Hold && nth > i.refused
+            })
             .unwrap_or_else(PoisonError::into_inner);
         inner.answered += 1;
         ensure!(!timeout.timed_out(), "held for too long");
-        Ok(inner.answer == Answer::Allow)
+        Ok(nth > inner.refused && inner.answer == Answer::Allow)
     }
 
     fn serve(&self, stream: TcpStream, config: Arc<ServerConfig>) -> Result<()> {

@@ -64,9 +64,10 @@ impl App {
         self
     }
 
-    /// A probe that is a shell command, run every second, with two failures in a row as its limit.
+    /// A probe that is a shell command, run every second, with two failures in a row as its limit. Only what the command says
+    /// counts: with the default limit of one second, a busy machine would fail it.
     pub fn probe(self, which: &str, command: &str) -> Self {
-        self.container(json!({which: {"exec": {"command": ["sh", "-c", command]}, "periodSeconds": 1, "failureThreshold": 2}}))
+        self.container(json!({which: {"exec": {"command": ["sh", "-c", command]}, "periodSeconds": 1, "failureThreshold": 2, "timeoutSeconds": 60}}))
     }
 
     /// Annotations of the workload.
@@ -122,7 +123,7 @@ pub fn policy(agent: &str, namespace: &str, name: &str, restart: Value, fields: 
         "capabilities": [{"name": "autoRestart", "enabled": true, "config": config}],
         "autonomy": {
             "level": "supervised",
-            "verify": {"healthyDelay": "10s", "deadline": "60s", "relapseWindow": "2m"},
+            "verify": {"healthyDelay": "10s", "deadline": "3m", "relapseWindow": "2m"},
         },
         "alerting": {"channels": [{"type": "webhook", "url": "${ALERTS_URL}"}]},
     });

@@ -8,18 +8,22 @@ use serde_json::Value;
 use super::deeds::Deed;
 use super::incident::Incident;
 use super::stage::Stage;
+use super::wait;
+
+/// So many seconds after the last scenario everything is written down.
+const SETTLED_WITHIN: u64 = 30;
 
 /// Agents by their namespace, with the namespaces that each may look after.
 pub(super) type Agents = BTreeMap<String, Vec<String>>;
 
-/// Everything that is asserted at the end, by name.
+/// Everything that is asserted at the end, by name. The agents are still at work: what is written down of the last act may
+/// follow it by a moment, and a chain that is read while it grows may lack a link. So each is looked at until it holds; what
+/// breaks an invariant is there to stay.
 pub(super) fn judge(stage: &Stage, agents: &Agents) -> Vec<(&'static str, Result<()>)> {
-    let deeds = stage.deeds.all();
-    let records = Records::read(stage);
     let with = |check: &dyn Fn(&[Deed], &Records) -> Result<()>| -> Result<()> {
-        let deeds = deeds.as_ref().map_err(|e| anyhow::anyhow!("{e:#}"))?;
-        let records = records.as_ref().map_err(|e| anyhow::anyhow!("{e:#}"))?;
-        check(deeds, records)
+        wait::until("the invariant", SETTLED_WITHIN, || {
+            check(&stage.deeds.all()?, &Records::read(stage)?)
+        })
     };
     vec![
         (
@@ -29,7 +33,12 @@ pub(super) fn judge(stage: &Stage, agents: &Agents) -> Vec<(&'static str, Result
         ("I2-budget-in-any-window", with(&budgets_hold)),
         ("I3-intent-before-act", with(&intents_come_first)),
         ("I5-only-what-was-judged", with(&|d, _| uids_are_named(d))),
-        ("I15-audit-verifies", audit_verifies(stage, agents)),
+        (
+            "I15-audit-verifies",
+            wait::until("the chain", SETTLED_WITHIN, || {
+                audit_verifies(stage, agents)
+            }),
+        ),
     ]
 }
 

@@ -21,6 +21,8 @@ pub struct Options {
     pub only: Vec<String>,
     /// Also those on probation.
     pub all: bool,
+    /// So many copies of each beside each other.
+    pub times: usize,
     /// How many at a time.
     pub jobs: usize,
     /// Leave everything as it is afterwards.
@@ -54,6 +56,7 @@ pub fn run(options: &Options) -> Result<bool> {
     let chosen: Vec<Scenario> = scenarios::all()
         .into_iter()
         .filter(|s| usual(s) || named(s))
+        .flat_map(|s| s.copies(options.times))
         .collect();
     if chosen.is_empty() {
         bail!("no scenario has such a name: `--list` shows them");
@@ -102,7 +105,7 @@ fn prepare(stage: &Stage, scenario: &Scenario) -> Result<()> {
     fs::set_permissions(&world, fs::Permissions::from_mode(0o777))?;
     let folder = api::path("v1", "Namespace", None);
     stage.api.delete(&format!("{folder}/{namespace}"))?;
-    wait::until("the old namespace is gone", 60, || {
+    wait::eventually("the old namespace is gone", || {
         let old = stage.api.find(&format!("{folder}/{namespace}"))?;
         old.map_or(Ok(()), |_| bail!("it is still there"))
     })?;
@@ -110,7 +113,7 @@ fn prepare(stage: &Stage, scenario: &Scenario) -> Result<()> {
         &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}),
     )?;
     let account = api::path("v1", "ServiceAccount", Some(&namespace)) + "/default";
-    wait::until("the namespace's account", 30, || stage.api.get(&account)).map(drop)
+    wait::eventually("the namespace's account", || stage.api.get(&account)).map(drop)
 }
 
 /// Runs all, `jobs` at a time, in the given order; returns how many passed and failed.
@@ -169,7 +172,7 @@ fn perform_one(
         }
         Some(Err(error)) => (None, Err(anyhow::anyhow!("{error:#}"))),
     };
-    report(scenario.name, Some(began), &result);
+    report(&scenario.label(), Some(began), &result);
     if result.is_err() {
         dump::scenario(stage, agent, scenario);
     }

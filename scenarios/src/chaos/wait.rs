@@ -6,6 +6,13 @@ use anyhow::{Context as _, Result};
 
 /// How often to look.
 const INTERVAL: Duration = Duration::from_millis(200);
+/// How many seconds what must come true may take on a cold and busy machine with two cores. Only what fails waits so long.
+const PATIENCE: u64 = 240;
+
+/// [`until`], for what has no time limit of its own.
+pub fn eventually<T>(what: &str, check: impl FnMut() -> Result<T>) -> Result<T> {
+    until(what, PATIENCE, check)
+}
 
 /// Looks until `check` gives a value; when the time is over, its last error says what was missing.
 pub fn until<T>(what: &str, seconds: u64, mut check: impl FnMut() -> Result<T>) -> Result<T> {

@@ -54,7 +54,7 @@ pub fn start(state: &State) -> Result<Member> {
     let mut child = command
         .spawn()
         .context("cannot start unshare: install util-linux")?;
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         if UnixStream::connect(state.socket()).is_ok()
             && let Some(init) = process::init(state)
@@ -83,8 +83,9 @@ pub fn spawn(state: &State, order: &Order) -> Result<()> {
         .trim()
         .parse()
         .map_err(|_| anyhow::anyhow!("cannot start {}: {}", order.name, reply.trim()))?;
-    // A program that has just been started shows its environment, and so the marker, only a moment later.
-    let deadline = Instant::now() + Duration::from_secs(1);
+    // A program that has just been started shows its environment, and so the marker, only when it was loaded: from a cold disk
+    // that takes a while.
+    let deadline = Instant::now() + Duration::from_secs(30);
     let member = loop {
         if let Some(member) = process::members(state)
             .into_iter()

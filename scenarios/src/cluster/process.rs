@@ -84,7 +84,7 @@ pub fn init(state: &State) -> Option<Member> {
 /// Ends every process of the node and waits until the last one is gone.
 pub fn end_all(state: &State) -> Result<()> {
     let marker = marker(state);
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(60);
     let mut seen = BTreeMap::new();
     loop {
         seen.extend(members(state).into_iter().map(|m| (m.pid, m)));

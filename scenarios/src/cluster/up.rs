@@ -61,6 +61,9 @@ pub fn up(state: &State, options: Options) -> Result<()> {
     Ok(())
 }
 
+/// What a start may take where programs of a gigabyte come from a cold disk. Only a start that fails waits so long.
+const COLD: Duration = Duration::from_secs(180);
+
 fn fresh(state: &State, orders: &Orders<'_>, programs: &Programs) -> Result<()> {
     state.prepare()?;
     cleanup::remember(state)?;
@@ -73,7 +76,7 @@ fn fresh(state: &State, orders: &Orders<'_>, programs: &Programs) -> Result<()> 
         node::spawn(state, &order)?;
     }
     let ctr = programs.node.join("ctr");
-    kubectl::until("containerd answers", Duration::from_secs(20), || {
+    kubectl::until("containerd answers", COLD, || {
         let mut command = node::enter(state)?;
         exec::output(
             command
@@ -83,7 +86,7 @@ fn fresh(state: &State, orders: &Orders<'_>, programs: &Programs) -> Result<()> 
         .map(|_| true)
     })?;
     images::import(state, &ctr, &archives)?;
-    kubectl::until("the API server is ready", Duration::from_secs(60), || {
+    kubectl::until("the API server is ready", COLD, || {
         kubectl::run(state, &["get", "--raw", "/readyz"]).map(|_| true)
     })?;
     for order in [
@@ -96,7 +99,7 @@ fn fresh(state: &State, orders: &Orders<'_>, programs: &Programs) -> Result<()> 
     ] {
         node::spawn(state, &order)?;
     }
-    settle(state, Duration::from_secs(60))
+    settle(state, COLD)
 }
 
 /// Waits for everything that a first pod needs; also for a cluster whose start was cut off here.

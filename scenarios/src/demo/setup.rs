@@ -101,7 +101,7 @@ impl Setup {
         let file = file.display().to_string();
         step("helm install podmender, and the agent is Ready", || {
             self.helm(&["podmender"], &["--values", &file])?;
-            wait::until("the agent is Ready", 90, || self.is_ready())
+            wait::eventually("the agent is Ready", || self.is_ready())
         })
     }
 
@@ -168,7 +168,7 @@ fn forget_earlier(api: &Api) -> Result<()> {
         return Ok(());
     }
     ui::say("an earlier shop or agent is there: it is removed first");
-    wait::until("the earlier shop is gone", 60, || {
+    wait::eventually("the earlier shop is gone", || {
         for path in &earlier {
             ensure!(api.find(path)?.is_none(), "{path} is still there");
         }

@@ -47,19 +47,19 @@ fn honoured(
     switch(true)?;
     case.untouched(PROMISED)?;
     case.sicken(&pod)?;
-    case.crashed("web", 2, 60)?;
+    case.crashed("web", 2)?;
     case.untouched(10)?;
     match reason {
-        Some(reason) => case.stands("web", "Detected", reason, 5).map(drop)?,
+        Some(reason) => case.stands("web", "Detected", reason).map(drop)?,
         None => ensure!(
             case.incidents()?.is_empty() && case.alerts().is_empty(),
             "it is an incident all the same"
         ),
     }
     switch(false)?;
-    case.evicted(1, PROMISED)?;
-    case.mended("web", 1, 30)?;
-    case.stands("web", "Resolved", "Mended", 30).map(drop)
+    case.evicted(1)?;
+    case.mended("web", 1)?;
+    case.stands("web", "Resolved", "Mended").map(drop)
 }
 
 /// Sets an annotation to `value`, or removes it.

@@ -62,22 +62,22 @@ fn held_at_the_gate(case: &Case<'_>) -> Result<Gate> {
     case.policy(json!({}), json!({}))?;
     let pod = case.run_one(&App::new("web", CRASHES_WHEN_SICK), "web")?;
     case.sicken(&pod)?;
-    gate.holds_one(60)?;
+    gate.holds_one()?;
     Ok(gate)
 }
 
 /// One act, one intent, and a mended workload.
 fn mended_by_one_act(case: &Case<'_>) -> Result<()> {
-    case.evicted(1, 60)?;
-    case.mended("web", 1, 30)?;
-    let incident = case.stands("web", "Resolved", "Mended", 60)?;
+    case.evicted(1)?;
+    case.mended("web", 1)?;
+    let incident = case.stands("web", "Resolved", "Mended")?;
     let (intents, ends) = (incident.facts_of("intended"), incident.facts_of("ended"));
     ensure!(
         intents.len() == 1 && ends.len() == 1,
         "the record: {intents:?}, {ends:?}"
     );
     ensure!(case.incidents()?.len() == 1, "it became a second incident");
-    case.evicted(1, 0).map(drop)
+    case.evicted_only(1).map(drop)
 }
 
 fn before_the_effect(case: &Case<'_>) -> Result<()> {
@@ -87,11 +87,11 @@ fn before_the_effect(case: &Case<'_>) -> Result<()> {
         incident.facts_of("intended").len() == 1,
         "the act came before the record of its intent"
     );
-    case.agent.kill()?;
+    let ended = case.agent.kill()?;
     gate.refuse_held()?;
-    case.evicted(0, 0)?;
+    case.evicted_only(0)?;
     gate.set(Answer::Allow);
-    case.agent.ready(60)?;
+    case.agent.back_after(&ended)?;
     mended_by_one_act(case)
 }
 
@@ -99,9 +99,8 @@ fn after_the_effect(case: &Case<'_>) -> Result<()> {
     let gate = held_at_the_gate(case)?;
     case.agent.freeze()?;
     gate.set(Answer::Allow);
-    case.evicted(1, 20)?;
-    case.agent.kill()?;
-    case.agent.ready(60)?;
+    case.evicted(1)?;
+    case.agent.kill_and_wait()?;
     mended_by_one_act(case)?;
     ensure!(
         gate.arrived() == 1,
@@ -112,22 +111,22 @@ fn after_the_effect(case: &Case<'_>) -> Result<()> {
 }
 
 fn while_verifying(case: &Case<'_>) -> Result<()> {
-    case.policy(json!({}), json!({}))?;
+    let slowly = json!({"autonomy": {"verify": {"healthyDelay": "25s"}}});
+    case.policy(json!({}), slowly)?;
     let pod = case.run_one(&App::new("web", CRASHES_WHEN_SICK), "web")?;
     case.sicken(&pod)?;
-    case.evicted(1, 40)?;
-    case.stands("web", "Verifying", "Verifying", 10)?;
-    case.agent.kill()?;
+    case.evicted(1)?;
+    case.stands("web", "Verifying", "Verifying")?;
+    case.agent.kill_and_wait()?;
     mended_by_one_act(case)
 }
 
 fn in_cooldown(case: &Case<'_>) -> Result<()> {
     the_second_act_waits(case, || case.agent.replace())?;
-    case.stands("web", "Escalated", "VerifyFailed", 60)?;
+    case.stands("web", "Escalated", "VerifyFailed")?;
     // Killed before that is noted, it rightly tells it after its restart, and at worst once more.
-    case.noted_as_told("web", "Escalated", 20)?;
-    case.agent.kill()?;
-    case.agent.ready(60)?;
+    case.noted_as_told("web", "Escalated")?;
+    case.agent.kill_and_wait()?;
     case.silence(20)
 }
 
@@ -140,27 +139,26 @@ fn ledger_lost(case: &Case<'_>) -> Result<()> {
             Some(&case.agent.namespace),
         );
         case.stage.api.delete(&format!("{ledger}/podmender"))?;
-        case.agent.kill()?;
-        case.agent.ready(60)
+        case.agent.kill_and_wait()
     })
 }
 
 /// Cooldown of a crash loop that a restart does not help, with something that befalls the agent in it.
 fn the_second_act_waits(case: &Case<'_>, befall: impl Fn() -> Result<()>) -> Result<()> {
-    case.policy(json!({"cooldownPeriod": "40s"}), json!({}))?;
+    case.policy(json!({"cooldownPeriod": "60s"}), json!({}))?;
     case.run_one(&App::new("web", CRASHES_WHEN_DOWN), "web")?;
     case.fault("down", true)?;
-    case.evicted(1, 40)?;
-    case.stands("web", "Detected", "Cooldown", 40)?;
+    case.evicted(1)?;
+    case.stands("web", "Detected", "Cooldown")?;
     befall()?;
-    let evictions = case.evicted(2, 60)?;
+    let evictions = case.evicted(2)?;
     let [first, second] = evictions.as_slice() else {
         anyhow::bail!("{} evictions", evictions.len())
     };
     let between = second.at.duration_since(first.at);
     // The cooldown is counted from the intent, which is written a moment before the eviction.
     ensure!(
-        between >= SignedDuration::from_secs(39),
+        between >= SignedDuration::from_secs(59),
         "only {between:?} lie between them"
     );
     Ok(())
@@ -170,9 +168,8 @@ fn while_paused(case: &Case<'_>) -> Result<()> {
     case.policy(json!({}), json!({"autonomy": {"paused": true}}))?;
     let pod = case.run_one(&App::new("web", CRASHES_WHEN_SICK), "web")?;
     case.sicken(&pod)?;
-    case.crashed("web", 2, 40)?;
-    case.agent.kill()?;
-    case.agent.ready(60)?;
+    case.crashed("web", 2)?;
+    case.agent.kill_and_wait()?;
     case.untouched(15)?;
     case.edit_policy(json!({"autonomy": {"paused": false}}))?;
     mended_by_one_act(case)

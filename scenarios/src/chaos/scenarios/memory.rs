@@ -35,25 +35,25 @@ fn a_leak_is_restarted_once(case: &Case<'_>) -> Result<()> {
         format!("sleep 62; while [ ! -e /world/sick-$HOSTNAME ]; do sleep 0.5; done; {EATS}");
     let pod = case.run_one(&limited("web", &script), "web")?;
     case.sicken(&pod)?;
-    case.evicted(1, 90)?;
-    case.mended("web", 1, 30)?;
-    let incident = case.stands("web", "Resolved", "Mended", 30)?;
+    case.evicted(1)?;
+    case.mended("web", 1)?;
+    let incident = case.stands("web", "Resolved", "Mended")?;
     incident.fails_with(&["OOMKilled"])?;
-    case.evicted(1, 0).map(drop)
+    case.evicted_only(1).map(drop)
 }
 
 fn too_small_a_limit_is_a_persons(case: &Case<'_>) -> Result<()> {
     case.policy(json!({}), json!({}))?;
     case.start(&limited("web", EATS))?;
-    let incident = case.stands("web", "Escalated", "RestartCannotHelp", 60)?;
+    let incident = case.stands("web", "Escalated", "RestartCannotHelp")?;
     incident.fails_with(&["OOMKilled"])?;
-    let alert = case.handed_over(10)?;
+    let alert = case.handed_over()?;
     ensure!(
         alert.text("failure") == "OOMKilled",
         "told of {}",
         alert.text("failure")
     );
-    case.crashed("web", 3, 120)?;
+    case.crashed("web", 3)?;
     case.silence(20)?;
-    case.evicted(0, 0).map(drop)
+    case.evicted_only(0).map(drop)
 }

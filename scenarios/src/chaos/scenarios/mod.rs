@@ -32,6 +32,8 @@ pub struct Scenario {
     pub own_agent: bool,
     /// How that agent hears of answers from Slack.
     pub interactions: Interactions,
+    /// Which of several copies that run beside each other; the first is 0.
+    pub copy: usize,
     /// Not yet seen green often enough to decide over a change: run by name or with `--all` only.
     pub on_probation: bool,
     /// What happens and what must come of it.
@@ -51,6 +53,7 @@ impl Scenario {
             faults,
             own_agent: false,
             interactions: Interactions::Socket,
+            copy: 0,
             on_probation: false,
             run,
         }
@@ -74,14 +77,27 @@ impl Scenario {
         self
     }
 
+    /// So many of it.
+    pub fn copies(self, times: usize) -> impl Iterator<Item = Self> {
+        (0..times).map(move |copy| Self { copy, ..self })
+    }
+
+    /// Its name, and which copy it is.
+    pub fn label(&self) -> String {
+        match self.copy {
+            0 => self.name.to_owned(),
+            copy => format!("{}-{copy}", self.name),
+        }
+    }
+
     /// Its namespace.
     pub fn namespace(&self) -> String {
-        format!("s-{}", self.name)
+        format!("s-{}", self.label())
     }
 
     /// The namespace of its own agent.
     pub fn agent_namespace(&self) -> String {
-        format!("podmender-{}", self.name)
+        format!("podmender-{}", self.label())
     }
 }
 

@@ -38,10 +38,10 @@ fn bare_pod(case: &Case<'_>) -> Result<()> {
     case.policy(json!({}), json!({}))?;
     let pod = case.run_one(&App::new("web", CRASHES_WHEN_SICK).kind("Pod"), "web")?;
     case.sicken(&pod)?;
-    case.stands("web", "Escalated", "BarePod", 40)?;
-    case.handed_over(10)?;
+    case.stands("web", "Escalated", "BarePod")?;
+    case.handed_over()?;
     case.silence(15)?;
-    case.evicted(0, 0)?;
+    case.evicted_only(0)?;
     let stays = case.pods("web")?.iter().any(|p| uid_of(p) == uid_of(&pod));
     ensure!(stays, "the pod is gone");
     Ok(())
@@ -54,20 +54,20 @@ fn statefulset(case: &Case<'_>) -> Result<()> {
         "web",
     )?;
     case.sicken(&pod)?;
-    case.stands("web", "AwaitingApproval", "ApprovalRequired", 40)?;
-    case.told("AwaitingApproval", 10)?;
+    case.stands("web", "AwaitingApproval", "ApprovalRequired")?;
+    case.told("AwaitingApproval")?;
     case.silence(15)?;
-    case.evicted(0, 0).map(drop)
+    case.evicted_only(0).map(drop)
 }
 
 fn daemonset(case: &Case<'_>) -> Result<()> {
     case.policy(json!({}), json!({}))?;
     let pod = case.run_one(&App::new("web", CRASHES_WHEN_SICK).kind("DaemonSet"), "web")?;
     case.sicken(&pod)?;
-    case.evicted(1, 40)?;
-    case.mended("web", 1, 30)?;
-    case.stands("web", "Resolved", "Mended", 30)?;
-    case.evicted(1, 0).map(drop)
+    case.evicted(1)?;
+    case.mended("web", 1)?;
+    case.stands("web", "Resolved", "Mended")?;
+    case.evicted_only(1).map(drop)
 }
 
 fn job(case: &Case<'_>) -> Result<()> {
@@ -76,7 +76,7 @@ fn job(case: &Case<'_>) -> Result<()> {
         .kind("Job")
         .pod(json!({"restartPolicy": "Never"}));
     case.start(&import)?;
-    let early = wait::until("the first failure", 30, || {
+    let early = wait::eventually("the first failure", || {
         let pods = case.pods("web")?;
         ensure!(
             pods.iter()
@@ -90,9 +90,9 @@ fn job(case: &Case<'_>) -> Result<()> {
         !told_early,
         "a retry within the backoffLimit is an incident"
     );
-    let incident = case.stands("web", "Escalated", "OwnedByJob", 60)?;
+    let incident = case.stands("web", "Escalated", "OwnedByJob")?;
     incident.fails_with(&["JobFailed"])?;
-    case.handed_over(10)?;
+    case.handed_over()?;
     case.silence(10)?;
-    case.evicted(0, 0).map(drop)
+    case.evicted_only(0).map(drop)
 }

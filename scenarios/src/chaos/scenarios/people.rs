@@ -55,8 +55,8 @@ fn asked(case: &Case<'_>) -> Result<Incident> {
     case.policy(json!({}), fields)?;
     let pod = case.run_one(&App::new("web", CRASHES_WHEN_SICK), "web")?;
     case.sicken(&pod)?;
-    let incident = case.stands("web", "AwaitingApproval", "ApprovalRequired", 40)?;
-    let alert = case.told("AwaitingApproval", 10)?;
+    let incident = case.stands("web", "AwaitingApproval", "ApprovalRequired")?;
+    let alert = case.told("AwaitingApproval")?;
     let how = format!("approve {}", incident.name());
     ensure!(
         alert.body.to_string().contains(&how),
@@ -70,9 +70,9 @@ fn approved(case: &Case<'_>) -> Result<()> {
     let incident = asked(case)?;
     let answer = ["approve", incident.name(), "-n", &case.namespace];
     case.stage.podmender(&answer)?;
-    case.evicted(1, 10)?;
-    case.mended("web", 1, 30)?;
-    let incident = case.stands("web", "Resolved", "Mended", 30)?;
+    case.evicted(1)?;
+    case.mended("web", 1)?;
+    let incident = case.stands("web", "Resolved", "Mended")?;
     ensure!(
         incident.facts_of("answered").len() == 1,
         "the answer is not in the record"
@@ -83,16 +83,16 @@ fn approved(case: &Case<'_>) -> Result<()> {
         again.is_err(),
         "a second approval of a resolved incident was taken"
     );
-    case.evicted(1, 0).map(drop)
+    case.evicted_only(1).map(drop)
 }
 
 fn denied(case: &Case<'_>) -> Result<()> {
     let incident = asked(case)?;
     case.stage
         .podmender(&["deny", incident.name(), "-n", &case.namespace])?;
-    case.stands("web", "Escalated", "Denied", 10)?;
+    case.stands("web", "Escalated", "Denied")?;
     case.untouched(25)?;
-    case.evicted(0, 0).map(drop)
+    case.evicted_only(0).map(drop)
 }
 
 fn observed(case: &Case<'_>) -> Result<()> {
@@ -100,7 +100,7 @@ fn observed(case: &Case<'_>) -> Result<()> {
     case.policy(json!({}), fields)?;
     let pod = case.run_one(&App::new("web", CRASHES_WHEN_SICK), "web")?;
     case.sicken(&pod)?;
-    let incident = case.stands("web", "Detected", "Observing", 40)?;
+    let incident = case.stands("web", "Detected", "Observing")?;
     let says = format!("would have evicted pod {}", name_of(&pod));
     ensure!(
         incident.message().contains(&says),
@@ -114,7 +114,7 @@ fn observed(case: &Case<'_>) -> Result<()> {
     case.untouched(20)?;
     let same = case.incident("web")?.facts_of("wouldHave").len() == 1;
     ensure!(same, "the record repeats itself");
-    case.evicted(0, 0).map(drop)
+    case.evicted_only(0).map(drop)
 }
 
 fn the_stricter_counts(case: &Case<'_>) -> Result<()> {
@@ -124,11 +124,11 @@ fn the_stricter_counts(case: &Case<'_>) -> Result<()> {
     case.policy_named(&second, json!({}), observe)?;
     let pod = case.run_one(&App::new("web", CRASHES_WHEN_SICK), "web")?;
     case.sicken(&pod)?;
-    case.stands("web", "Detected", "Observing", 40)?;
+    case.stands("web", "Detected", "Observing")?;
     case.untouched(15)?;
     case.stage.api.delete(&case.agent.policy_path(&second))?;
-    case.evicted(1, 15)?;
-    case.mended("web", 1, 30)
+    case.evicted(1)?;
+    case.mended("web", 1)
 }
 
 fn a_budget_holds(case: &Case<'_>) -> Result<()> {
@@ -140,11 +140,11 @@ fn a_budget_holds(case: &Case<'_>) -> Result<()> {
     }))?;
     let pod = case.run_one(&App::new("web", CRASHES_WHEN_SICK), "web")?;
     case.sicken(&pod)?;
-    case.stands("web", "Escalated", "DisruptionBudget", 40)?;
-    case.handed_over(10)?;
+    case.stands("web", "Escalated", "DisruptionBudget")?;
+    case.handed_over()?;
     case.silence(20)?;
     // No delete instead of the eviction: the oracle at the end would find it, too.
-    case.evicted(0, 0)?;
+    case.evicted_only(0)?;
     let pods = case.pods("web")?;
     ensure!(
         pods.iter().any(|p| name_of(p) == name_of(&pod)),
@@ -159,8 +159,8 @@ fn admission_denies(case: &Case<'_>) -> Result<()> {
     case.policy(json!({}), json!({}))?;
     let pod = case.run_one(&App::new("web", CRASHES_WHEN_SICK), "web")?;
     case.sicken(&pod)?;
-    case.stands("web", "Escalated", "Refused", 40)?;
-    case.handed_over(10)?;
+    case.stands("web", "Escalated", "Refused")?;
+    case.handed_over()?;
     case.silence(20)?;
     ensure!(
         gate.arrived() == 1,
@@ -171,14 +171,14 @@ fn admission_denies(case: &Case<'_>) -> Result<()> {
 }
 
 fn the_policy_is_deleted(case: &Case<'_>) -> Result<()> {
-    case.policy(json!({"cooldownPeriod": "20s"}), json!({}))?;
+    case.policy(json!({"cooldownPeriod": "40s"}), json!({}))?;
     case.run_one(&App::new("web", CRASHES_WHEN_DOWN), "web")?;
     case.fault("down", true)?;
-    case.evicted(1, 40)?;
-    case.stands("web", "Detected", "Cooldown", 40)?;
+    case.evicted(1)?;
+    case.stands("web", "Detected", "Cooldown")?;
     let policy = case.agent.policy_path(&case.namespace);
     case.stage.api.delete(&policy)?;
-    case.untouched(35)?;
-    case.policy(json!({"cooldownPeriod": "20s"}), json!({}))?;
-    case.evicted(2, 20).map(drop)
+    case.untouched(45)?;
+    case.policy(json!({"cooldownPeriod": "40s"}), json!({}))?;
+    case.evicted(2).map(drop)
 }

@@ -44,16 +44,16 @@ fn liveness(case: &Case<'_>) -> Result<()> {
         "web",
     )?;
     case.sicken(&pod)?;
-    case.evicted(1, 60)?;
-    case.mended("web", 1, 30)?;
-    let incident = case.stands("web", "Resolved", "Mended", 40)?;
+    case.evicted(1)?;
+    case.mended("web", 1)?;
+    let incident = case.stands("web", "Resolved", "Mended")?;
     let named = incident.0.to_string().contains("LivenessProbeFailed");
     ensure!(
         named,
         "the liveness probe is not named; at last it was {}",
         incident.failure()
     );
-    case.evicted(1, 0).map(drop)
+    case.evicted_only(1).map(drop)
 }
 
 fn one_replica_is_not_ready(case: &Case<'_>) -> Result<()> {
@@ -66,52 +66,56 @@ fn one_replica_is_not_ready(case: &Case<'_>) -> Result<()> {
         anyhow::bail!("{} pods", pods.len())
     };
     case.sicken(sick)?;
-    let evictions = case.evicted(1, 60)?;
+    let evictions = case.evicted(1)?;
     ensure!(
         evictions
             .iter()
             .all(|e| e.uid.as_deref() == Some(uid_of(sick))),
         "another pod was evicted"
     );
-    case.mended("web", 2, 30)?;
+    case.mended("web", 2)?;
     let stays = case.pods("web")?.iter().any(|p| uid_of(p) == uid_of(well));
     ensure!(stays, "the healthy replica was replaced");
-    let incident = case.stands("web", "Resolved", "Mended", 30)?;
+    let incident = case.stands("web", "Resolved", "Mended")?;
     incident.fails_with(&["ReadinessProbeFailed"])
 }
 
 fn no_replica_is_ready(case: &Case<'_>) -> Result<()> {
-    case.policy(json!({}), json!({}))?;
+    // One of them is seen to fail first: time enough until the other one does.
+    case.policy(json!({"hold": "30s"}), json!({}))?;
     let web = App::new("web", LIVES)
         .replicas(2)
         .probe("readinessProbe", "test ! -e /world/down");
     case.run(&web, "web", 2)?;
     case.fault("down", true)?;
-    let incident = case.stands("web", "Escalated", "RestartCannotHelp", 60)?;
+    let incident = case.stands("web", "Escalated", "RestartCannotHelp")?;
     incident.fails_with(&["ReadinessProbeFailed"])?;
-    case.handed_over(10)?;
-    case.silence(15)?;
-    case.evicted(0, 0)?;
+    case.handed_over()?;
+    case.silence(35)?;
+    case.evicted_only(0)?;
     case.fault("down", false)?;
-    case.stands("web", "Resolved", "RecoveredByItself", 60)?;
-    case.told("Resolved", 10).map(drop)
+    case.stands("web", "Resolved", "RecoveredByItself")?;
+    case.told("Resolved").map(drop)
 }
 
 fn startup(case: &Case<'_>) -> Result<()> {
     case.policy(json!({}), json!({}))?;
     let script = "[ -e /world/sick-$HOSTNAME ] && exec sleep 3600; touch /tmp/up; \
                   until [ -e /world/sick-$HOSTNAME ]; do sleep 0.3; done; exit 3";
-    let web = App::new("web", script).probe("startupProbe", "test -e /tmp/up");
+    // The script has five seconds to write the file.
+    let web = App::new("web", script)
+        .probe("startupProbe", "test -e /tmp/up")
+        .container(json!({"startupProbe": {"failureThreshold": 5}}));
     let pod = case.run_one(&web, "web")?;
     case.sicken(&pod)?;
-    case.evicted(1, 60)?;
-    case.mended("web", 1, 30)?;
-    let incident = case.stands("web", "Resolved", "Mended", 40)?;
+    case.evicted(1)?;
+    case.mended("web", 1)?;
+    let incident = case.stands("web", "Resolved", "Mended")?;
     let named = incident.0.to_string().contains("StartupProbeFailed");
     ensure!(
         named,
         "the startup probe is not named; at last it was {}",
         incident.failure()
     );
-    case.evicted(1, 0).map(drop)
+    case.evicted_only(1).map(drop)
 }

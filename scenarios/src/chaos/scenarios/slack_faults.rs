@@ -1,6 +1,6 @@
 //! The agent, Slack or its users get in the way of the loop: whatever is lost, nothing is done twice, and nothing hangs on Slack.
 use anyhow::{Context as _, Result, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Scenario;
 use super::slack::{asked, done_once};
@@ -52,7 +52,7 @@ pub(super) const ALL: &[Scenario] = &[
 
 /// Waits for a socket beyond so many: the agent that was killed is back.
 fn back(case: &Case<'_>, sockets: u64) -> Result<()> {
-    wait::until("the agent listens again", 60, || {
+    wait::eventually("the agent listens again", || {
         ensure!(case.slack().joined() > sockets, "no new socket");
         Ok(())
     })
@@ -73,7 +73,7 @@ fn killed(case: &Case<'_>) -> Result<()> {
     for id in &pressed {
         slack.redeliver(id)?;
     }
-    gate.holds_one(20)?;
+    gate.holds_one()?;
     let sockets = slack.joined();
     case.agent.kill()?;
     gate.refuse_held()?;
@@ -84,7 +84,7 @@ fn killed(case: &Case<'_>) -> Result<()> {
         slack.redeliver(id)?;
     }
     done_once(case, "ada")?;
-    let after = case.card("web", &user_id("ada"), 10)?;
+    let after = case.card("web", &user_id("ada"))?;
     ensure!(after.ts == card.ts, "it became a second card");
     ensure!(case.approvals()?.len() <= 1, "it was recorded twice");
     case.untouched(5)
@@ -101,17 +101,17 @@ fn killed_noting(case: &Case<'_>) -> Result<()> {
     let pod = case.run_one(&App::new("web", CRASHES_WHEN_SICK), "web")?;
     slack.order(Fault::HeldBack);
     case.sicken(&pod)?;
-    case.card("web", "", 40)?;
+    case.card("web", "")?;
     let sockets = slack.joined();
     case.agent.kill()?;
     slack.behave();
     back(case, sockets)?;
     // Nobody can know of the first card: there is a second one, and never none.
-    let card = case.card("web", "Needs your answer", 60)?;
+    let card = case.question("web")?;
     ensure!(case.cards()?.len() <= 2, "there are more than two cards");
 
     case.click("ada", &card, APPROVE)?;
-    gate.holds_one(20)?;
+    gate.holds_one()?;
     case.acknowledged()?;
     let sockets = slack.joined();
     case.agent.kill()?;
@@ -119,12 +119,12 @@ fn killed_noting(case: &Case<'_>) -> Result<()> {
     gate.set(Answer::Allow);
     back(case, sockets)?;
     // Slack does not bring again what was acknowledged: the person sees that nothing came of it.
-    let card = case.card("web", "Needs your answer", 10)?;
+    let card = case.question("web")?;
     ensure!(case.approvals()?.is_empty(), "it was recorded");
-    case.evicted(0, 0)?;
+    case.evicted_only(0)?;
     case.click("ada", &card, APPROVE)?;
     done_once(case, "ada")?;
-    case.card("web", &user_id("ada"), 10)?;
+    case.card("web", &user_id("ada"))?;
     ensure!(case.cards()?.len() <= 2, "there are more than two cards");
     ensure!(case.approvals()?.len() == 1, "it was recorded twice");
     case.untouched(5)
@@ -136,52 +136,56 @@ fn killed_telling(case: &Case<'_>) -> Result<()> {
     case.stage.api.apply(&gate.webhook(&case.namespace))?;
     let card = asked(case, json!({}))?;
     case.click("ada", &card, APPROVE)?;
-    gate.holds_one(20)?;
+    gate.holds_one()?;
     case.slack().order(Fault::Down);
     gate.set(Answer::Allow);
-    case.evicted(1, 10)?;
-    case.agent.kill()?;
-    case.agent.ready(60)?;
+    case.evicted(1)?;
+    case.agent.kill_and_wait()?;
     case.slack().behave();
     done_once(case, "ada")?;
-    let after = case.card("web", &user_id("ada"), 60)?;
+    let after = case.card("web", &user_id("ada"))?;
     ensure!(after.ts == card.ts, "it became a second card");
     ensure!(!after.has(APPROVE), "the card can still be approved");
-    case.stands("web", "Resolved", "Mended", 60)?;
-    let after = case.card("web", "Well again", 20)?;
+    case.stands("web", "Resolved", "Mended")?;
+    let after = case.card("web", "Well again")?;
     ensure!(after.ts == card.ts, "it became a second card");
     ensure!(case.cards()?.len() == 1, "there are more cards");
-    case.evicted(1, 0).map(drop)
+    case.evicted_only(1).map(drop)
 }
 
 /// Waits until the agent is connected to its Slack.
 fn listens(case: &Case<'_>) -> Result<()> {
-    wait::until("a socket", 10, || {
+    wait::eventually("a socket", || {
         ensure!(case.slack().sockets() == 1, "none is open");
         Ok(())
     })
+}
+
+/// A Deployment and a StatefulSet that run well.
+fn web_and_database(case: &Case<'_>) -> Result<[Value; 2]> {
+    let web = App::new("web", CRASHES_WHEN_SICK);
+    let db = App::new("db", CRASHES_WHEN_SICK).kind("StatefulSet");
+    case.run_both([&web, &db], ["web", "db"])
 }
 
 fn slack_is_down(case: &Case<'_>) -> Result<()> {
     listens(case)?;
     case.slack().order(Fault::Down);
     case.policy_with_slack(json!({}), json!({"autonomy": {"requireApproval": []}}))?;
-    case.start(&App::new("db", CRASHES_WHEN_SICK).kind("StatefulSet"))?;
-    let web = case.run_one(&App::new("web", CRASHES_WHEN_SICK), "web")?;
-    let db = case.ready_pods("db")?;
+    let [web, db] = web_and_database(case)?;
     case.sicken(&web)?;
-    case.evicted(1, 40)?;
-    case.sicken(db.first().context("db has no pod")?)?;
-    let incident = case.stands("db", "AwaitingApproval", "ApprovalRequired", 40)?;
-    case.evicted(1, 0)?;
+    case.evicted(1)?;
+    case.sicken(&db)?;
+    let incident = case.stands("db", "AwaitingApproval", "ApprovalRequired")?;
+    case.evicted_only(1)?;
     let answer = ["approve", incident.name(), "-n", &case.namespace];
     case.stage.podmender(&answer)?;
-    case.evicted(2, 10)?;
+    case.evicted(2)?;
     case.slack().behave();
     listens(case)?;
     // What happened meanwhile is told once, as it is by then.
-    case.card("db", "Approved by", 60)?;
-    case.card("web", "", 10).map(drop)
+    case.card("db", "Approved by")?;
+    case.card("web", "").map(drop)
 }
 
 /// Revoked, limited, deleted: each while something is to be told, and over before the next.
@@ -189,34 +193,32 @@ fn rough(case: &Case<'_>) -> Result<()> {
     let slack = case.slack();
     listens(case)?;
     case.policy_with_slack(json!({}), json!({"autonomy": {"requireApproval": []}}))?;
-    case.start(&App::new("db", CRASHES_WHEN_SICK).kind("StatefulSet"))?;
-    let web = case.run_one(&App::new("web", CRASHES_WHEN_SICK), "web")?;
-    let db = case.ready_pods("db")?;
+    let [web, db] = web_and_database(case)?;
     slack.order(Fault::Revoked);
     case.sicken(&web)?;
-    case.evicted(1, 40)?;
-    case.degraded("token_revoked", 30)?;
+    case.evicted(1)?;
+    case.degraded("token_revoked")?;
     ensure!(case.cards()?.is_empty(), "a card without a token");
     slack.behave();
     // As it is by then; not what was missed.
-    case.card("web", "", 40)?;
+    case.card("web", "")?;
 
     slack.order(Fault::RateLimited(5));
-    case.sicken(db.first().context("db has no pod")?)?;
-    let incident = case.stands("db", "AwaitingApproval", "ApprovalRequired", 40)?;
-    wait::until("Slack has enough", 20, || {
+    case.sicken(&db)?;
+    let incident = case.stands("db", "AwaitingApproval", "ApprovalRequired")?;
+    wait::eventually("Slack has enough", || {
         let calls = slack.world().calls;
         let refused = calls.iter().any(|c| c.outcome == "ratelimited");
         refused.then_some(()).context("nothing was refused")
     })?;
     slack.behave();
-    let card = case.card("db", "Needs your answer", 40)?;
+    let card = case.question("db")?;
 
     slack.delete(&card.channel, &card.ts);
     let answer = ["approve", incident.name(), "-n", &case.namespace];
     case.stage.podmender(&answer)?;
-    case.evicted(2, 10)?;
-    let anew = case.card("db", "Approved by", 40)?;
+    case.evicted(2)?;
+    let anew = case.card("db", "Approved by")?;
     ensure!(anew.ts != card.ts, "the deleted card was changed");
     let of = |workload: &str| {
         let about = format!("{workload} in {}", case.namespace);
@@ -224,5 +226,5 @@ fn rough(case: &Case<'_>) -> Result<()> {
         anyhow::Ok(cards.iter().filter(|c| c.words().contains(&about)).count())
     };
     ensure!((of("web")?, of("db")?) == (1, 1), "there are more cards");
-    case.evicted(2, 0).map(drop)
+    case.evicted_only(2).map(drop)
 }

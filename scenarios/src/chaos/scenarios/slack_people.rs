@@ -45,23 +45,23 @@ fn two() -> Value {
 
 fn two_people(case: &Case<'_>) -> Result<()> {
     let card = asked(case, two())?;
-    case.card("web", "0 of 2", 5)?;
+    case.card("web", "0 of 2")?;
     proven(case)?;
     case.click("ada", &card, APPROVE)?;
-    let half = case.card("web", "1 of 2", 10)?;
+    let half = case.card("web", "1 of 2")?;
     ensure!(half.ts == card.ts, "it became a second card");
     ensure!(
         half.words().contains(&user_id("ada")),
         "it does not say who"
     );
     case.click("ada", &half, APPROVE)?;
-    case.told_in_private("ada", "another person", 10)?;
+    case.told_in_private("ada", "another person")?;
     case.untouched(5)?;
-    case.evicted(0, 0)?;
+    case.evicted_only(0)?;
     case.click("ben", &half, APPROVE)?;
-    case.evicted(1, 10)?;
-    case.stands("web", "Resolved", "Mended", 90)?;
-    let after = case.card("web", "Well again", 20)?;
+    case.evicted(1)?;
+    case.stands("web", "Resolved", "Mended")?;
+    let after = case.card("web", "Well again")?;
     let (by, words) = (
         case.incident("web")?.text("/status/decidedBy").to_owned(),
         after.words(),
@@ -75,7 +75,7 @@ fn two_people(case: &Case<'_>) -> Result<()> {
     let incident = case.incident("web")?;
     ensure!(incident.facts_of("answered").len() == 2, "not two answers");
     ensure!(incident.facts_of("intended").len() == 1, "not one intent");
-    case.evicted(1, 0).map(drop)
+    case.evicted_only(1).map(drop)
 }
 
 /// Waits until the agent has found that the API server proves who answers: what was answered before does not count.
@@ -85,7 +85,7 @@ fn proven(case: &Case<'_>) -> Result<()> {
         "Ledger",
         Some(&case.agent.namespace),
     );
-    wait::until("the proof", 30, || {
+    wait::eventually("the proof", || {
         let ledger = case.stage.api.get(&format!("{ledger}/podmender"))?;
         let since = ledger.pointer("/spec/proofSince").and_then(Value::as_str);
         since.map(drop).context("nothing is proven yet")
@@ -103,7 +103,7 @@ fn not_proven(case: &Case<'_>) -> Result<()> {
         "metadata": {"name": "forged", "namespace": case.namespace},
         "spec": {"incident": "none", "answer": "Deny", "remedy": "restart", "uid": "none", "generation": 0, "by": "somebody-else"},
     });
-    wait::until("anybody can answer in any name", 30, || {
+    wait::eventually("anybody can answer in any name", || {
         case.stage.api.apply(&forged)
     })?;
     case.stage
@@ -111,10 +111,10 @@ fn not_proven(case: &Case<'_>) -> Result<()> {
         .delete(&case.path("podmender.io/v1alpha1", "Approval", "forged"))?;
 
     let card = asked(case, two())?;
-    case.degraded("minApprovals cannot be met", 20)?;
+    case.degraded("minApprovals cannot be met")?;
     for (n, who) in ["ada", "ben"].into_iter().enumerate() {
         case.click(who, &card, APPROVE)?;
-        wait::until("the answer is refused", 10, || {
+        wait::eventually("the answer is refused", || {
             let incident = case.incident("web")?;
             let refused = incident.facts_of("approvalRefused");
             let because = refused
@@ -125,17 +125,17 @@ fn not_proven(case: &Case<'_>) -> Result<()> {
             Ok(())
         })?;
     }
-    let after = case.card("web", "nothing proves who this was", 5)?;
+    let after = case.card("web", "nothing proves who this was")?;
     ensure!(after.ts == card.ts, "it became a second card");
-    case.card("web", "0 of 2", 5)?;
+    case.card("web", "0 of 2")?;
     case.untouched(8)?;
-    case.stands("web", "AwaitingApproval", "ApprovalRequired", 0)?;
-    case.evicted(0, 0).map(drop)
+    case.stands("web", "AwaitingApproval", "ApprovalRequired")?;
+    case.evicted_only(0).map(drop)
 }
 
 fn snooze(case: &Case<'_>) -> Result<()> {
     let card = asked(case, json!({}))?;
-    wait::until("the question is told", 20, || {
+    wait::eventually("the question is told", || {
         let messages = case.slack().world().messages;
         let mut here = messages.iter().filter(|m| m.channel == card.channel);
         // The card itself began so, or it is said in its thread.
@@ -146,7 +146,7 @@ fn snooze(case: &Case<'_>) -> Result<()> {
         told.then_some(()).context("nobody was called")
     })?;
     case.click("ada", &card, SNOOZE)?;
-    let quiet = case.card("web", "Snoozed until", 10)?;
+    let quiet = case.card("web", "Snoozed until")?;
     ensure!(quiet.ts == card.ts, "it became a second card");
     let said = || {
         let world = case.slack().world();
@@ -161,11 +161,11 @@ fn snooze(case: &Case<'_>) -> Result<()> {
         ensure!(said() == before, "{} more messages", said() - before);
         Ok(())
     })?;
-    case.evicted(0, 0)?;
+    case.evicted_only(0)?;
 
     // Whoever sees the card may look.
     case.click("carl", &quiet, DETAILS)?;
-    let view = wait::until("the modal", 5, || {
+    let view = wait::eventually("the modal", || {
         let views = case.slack().world().views;
         let of_carl = views.into_iter().rev().find(|v| v.user == user_id("carl"));
         of_carl.context("none was opened")
@@ -184,7 +184,7 @@ fn snooze(case: &Case<'_>) -> Result<()> {
     }
     case.click("ben", &quiet, APPROVE)?;
     done_once(case, "ben")?;
-    let after = case.card("web", &user_id("ben"), 10)?;
+    let after = case.card("web", &user_id("ben"))?;
     ensure!(!after.has(APPROVE), "the card can still be approved");
     case.acknowledged()
 }
@@ -200,7 +200,7 @@ fn two_agents(case: &Case<'_>) -> Result<()> {
     );
     let two = json!({"spec": {"replicas": 2}});
     case.stage.api.merge(&deployment, &two)?;
-    wait::until("two agents are Ready, and listen", 60, || {
+    wait::eventually("two agents are Ready, and listen", || {
         let ready = case.agent.pods()?.iter().filter(|p| is_ready(p)).count();
         let sockets = case.slack().sockets();
         ensure!(
@@ -211,13 +211,13 @@ fn two_agents(case: &Case<'_>) -> Result<()> {
     })?;
     // One goes to each agent.
     case.click_at_once(&card, &[("ada", APPROVE), ("ben", DENY)])?;
-    let first = case.first_answer("web", 20)?;
+    let first = case.first_answer("web")?;
     if first == "Approve" {
         done_once(case, "ada")?;
     } else {
-        case.stands("web", "Escalated", "Denied", 10)?;
+        case.stands("web", "Escalated", "Denied")?;
         case.untouched(10)?;
-        case.evicted(0, 0)?;
+        case.evicted_only(0)?;
     }
     let approvals = case.approvals()?.len();
     ensure!(approvals == 1, "{approvals} answers were recorded");

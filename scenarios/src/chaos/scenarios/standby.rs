@@ -24,9 +24,9 @@ fn standby(case: &Case<'_>) -> Result<()> {
     case.policy(json!({}), json!({}))?;
     let pod = case.run_one(&App::new("web", CRASHES_WHEN_SICK), "web")?;
     let old = case.agent.leader()?;
-    case.sicken(&pod)?;
     Agent::signal(&old, Signal::STOP)?;
-    let new = wait::until("the other replica leads", 40, || {
+    case.sicken(&pod)?;
+    let new = wait::eventually("the other replica leads", || {
         let leader = case.agent.leader()?;
         ensure!(
             name_of(&leader) != name_of(&old),
@@ -35,17 +35,17 @@ fn standby(case: &Case<'_>) -> Result<()> {
         Ok(leader)
     })?;
     Agent::signal(&old, Signal::CONT)?;
-    wait::until("the old leader gives up", 30, || {
+    wait::eventually("the old leader gives up", || {
         let path = api::path("v1", "Pod", Some(&case.agent.namespace));
         let log = format!("{path}/{}/log?previous=true", name_of(&old));
         let log = case.stage.api.text(&log)?;
         ensure!(log.contains("leads no more"), "its log is {log}");
         Ok(())
     })?;
-    case.evicted(1, 60)?;
-    case.mended("web", 1, 30)?;
-    case.stands("web", "Resolved", "Mended", 30)?;
-    case.evicted(1, 0)?;
+    case.evicted(1)?;
+    case.mended("web", 1)?;
+    case.stands("web", "Resolved", "Mended")?;
+    case.evicted_only(1)?;
     let leader = case.agent.leader()?;
     ensure!(
         name_of(&leader) == name_of(&new),

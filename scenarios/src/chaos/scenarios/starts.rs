@@ -35,11 +35,11 @@ pub(super) const ALL: &[Scenario] = &[
 ];
 
 /// Escalated and told at once, and nothing done.
-fn handed_over(case: &Case<'_>, seconds: u64) -> Result<Incident> {
-    let incident = case.stands("web", "Escalated", "RestartCannotHelp", seconds)?;
-    case.handed_over(5)?;
+fn handed_over(case: &Case<'_>) -> Result<Incident> {
+    let incident = case.stands("web", "Escalated", "RestartCannotHelp")?;
+    case.handed_over()?;
     case.silence(20)?;
-    case.evicted(0, 0)?;
+    case.evicted_only(0)?;
     Ok(incident)
 }
 
@@ -48,8 +48,8 @@ fn image(case: &Case<'_>) -> Result<()> {
     // Nothing listens there, so that the pull fails without leaving the machine.
     let image = "127.0.0.1:1/shop/web:v1.0.1";
     case.start(&App::new("web", LIVES).container(json!({"image": image})))?;
-    handed_over(case, 30)?.fails_with(&["ErrImagePull", "ImagePullBackOff"])?;
-    let named = case.handed_over(0)?.body.to_string().contains(image);
+    handed_over(case)?.fails_with(&["ErrImagePull", "ImagePullBackOff"])?;
+    let named = case.handed_over()?.body.to_string().contains(image);
     ensure!(named, "the alert does not name the image");
     Ok(())
 }
@@ -58,19 +58,19 @@ fn configmap(case: &Case<'_>) -> Result<()> {
     case.policy(json!({}), json!({}))?;
     let from = json!({"envFrom": [{"configMapRef": {"name": "settings"}}]});
     case.start(&App::new("web", LIVES).container(from))?;
-    let incident = handed_over(case, 30)?;
+    let incident = handed_over(case)?;
     incident.fails_with(&["CreateContainerConfigError"])?;
     let missing = incident.0.pointer("/status/diagnosis/missing").cloned();
     let expected = json!({"kind": "ConfigMap", "name": "settings"});
     ensure!(missing.as_ref() == Some(&expected), "missing: {missing:?}");
-    let named = case.handed_over(0)?.text("text").contains("settings");
+    let named = case.handed_over()?.text("text").contains("settings");
     ensure!(named, "the alert does not name the ConfigMap");
     case.stage.api.apply(&json!({
         "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings", "namespace": case.namespace},
         "data": {"A": "b"},
     }))?;
-    case.stands("web", "Resolved", "RecoveredByItself", 60)?;
-    case.told("Resolved", 10).map(drop)
+    case.stands("web", "Resolved", "RecoveredByItself")?;
+    case.told("Resolved").map(drop)
 }
 
 fn init_container(case: &Case<'_>) -> Result<()> {
@@ -82,7 +82,7 @@ fn init_container(case: &Case<'_>) -> Result<()> {
         "volumeMounts": [{"name": "world", "mountPath": "/world"}],
     });
     case.start(&App::new("web", LIVES).pod(json!({"initContainers": [migrate]})))?;
-    let incident = handed_over(case, 60)?;
+    let incident = handed_over(case)?;
     let diagnosis = incident
         .0
         .pointer("/status/diagnosis")
@@ -93,7 +93,7 @@ fn init_container(case: &Case<'_>) -> Result<()> {
         "blamed: {diagnosis}"
     );
     case.fault("no-migration", false)?;
-    case.stands("web", "Resolved", "RecoveredByItself", 120)
+    case.stands("web", "Resolved", "RecoveredByItself")
         .map(drop)
 }
 
@@ -101,5 +101,5 @@ fn unschedulable(case: &Case<'_>) -> Result<()> {
     case.policy(json!({}), json!({}))?;
     let requests = json!({"resources": {"requests": {"cpu": "900"}}});
     case.start(&App::new("web", LIVES).container(requests))?;
-    handed_over(case, 90)?.fails_with(&["Unschedulable"])
+    handed_over(case)?.fails_with(&["Unschedulable"])
 }
