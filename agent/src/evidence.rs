@@ -28,8 +28,8 @@ pub struct LogRequest {
     pub pod: Name,
     /// Where to keep what it says.
     pub key: LogKey,
-    /// Which run.
-    pub run: Run,
+    /// Which run; the next one if that has written nothing.
+    pub runs: &'static [Run],
 }
 
 /// The log that would explain the incident of `plan`, if it was not read yet.
@@ -45,11 +45,11 @@ pub fn wanted(plan: &Plan, seen: &Observation) -> Option<LogRequest> {
         .containers
         .iter()
         .find(|c| Some(&c.name) == diagnosis.container.as_ref())?;
-    // Between two runs the log of the ended one is the current one.
-    let run = match (&container.state, &container.last, diagnosis.failure) {
-        (_, _, FailureKind::ReadinessProbeFailed) => Run::Current,
-        (ContainerState::Running(_), Some(_), _) => Run::Previous,
-        _ => Run::Current,
+    // Between two runs the log of the ended one is the current one. By the time it is read the next run may have begun, or ended.
+    let runs: &[Run] = match (&container.state, &container.last, diagnosis.failure) {
+        (_, _, FailureKind::ReadinessProbeFailed) => &[Run::Current],
+        (ContainerState::Running(_), Some(_), _) => &[Run::Previous, Run::Current],
+        _ => &[Run::Current, Run::Previous],
     };
     Some(LogRequest {
         workload: incident.spec.workload.clone(),
@@ -58,7 +58,7 @@ pub fn wanted(plan: &Plan, seen: &Observation) -> Option<LogRequest> {
             uid: pod.uid.clone(),
             container: container.name.clone(),
         },
-        run,
+        runs,
     })
 }
 
@@ -95,16 +95,13 @@ async fn read(request: LogRequest, ctx: &Context) {
         workload,
         pod,
         key,
-        run,
+        runs,
     } = request;
-    let text = logs::tail(
-        &ctx.client,
-        workload.namespace.as_str(),
-        pod.as_str(),
-        key.container.as_str(),
-        run,
-    )
-    .await;
+    let of = |run| {
+        let (namespace, container) = (workload.namespace.as_str(), key.container.as_str());
+        logs::tail(&ctx.client, namespace, pod.as_str(), container, run)
+    };
+    let text = logs::first(runs, of).await;
     let findings = match text {
         Ok(text) => podmender_policy::logs::analyse(text.as_bytes()),
         Err(why) => {

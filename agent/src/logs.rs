@@ -92,6 +92,34 @@ pub async fn tail(
     Ok(text)
 }
 
+/// The log of the first of `runs` that says something; else what became of the first.
+///
+/// # Errors
+/// [`NoLog`] if none says anything and the first has no log. A node that does not answer is asked once.
+pub async fn first<F>(runs: &[Run], log: impl Fn(Run) -> F) -> Result<String, NoLog>
+where
+    F: Future<Output = Result<String, NoLog>>,
+{
+    let mut silent = Err(NoLog::NotStarted);
+    for (n, run) in runs.iter().enumerate() {
+        let text = log(*run).await;
+        let may_be_another = match &text {
+            Ok(text) => text.trim().is_empty(),
+            Err(NoLog::NoPrevious | NoLog::NotStarted) => true,
+            Err(_) => false,
+        };
+        if n == 0 {
+            silent = text;
+        } else if !may_be_another && text.is_ok() {
+            return text;
+        }
+        if !may_be_another {
+            break;
+        }
+    }
+    silent
+}
+
 async fn read(body: impl AsyncBufRead, end: &mut End) -> std::io::Result<()> {
     let mut body = pin!(body);
     loop {
@@ -204,6 +232,57 @@ mod tests {
         let lost = b"unable to retrieve container logs for containerd://0a1b".to_vec();
         assert_eq!(answer(200, lost).await, Err(NoLog::NoPrevious));
         assert_eq!(answer(200, Vec::new()).await, Ok(String::new()));
+    }
+
+    #[tokio::test]
+    async fn fault_75_what_ended_is_read_though_the_next_run_has_begun_or_ended() {
+        use NoLog::{NoPrevious, Unreachable};
+        use Run::{Current, Previous};
+        let said = |text: &str| Ok::<_, NoLog>(text.to_owned());
+        let cases = [
+            // The container was started again in between, and has written nothing yet.
+            (
+                [Current, Previous],
+                said(" \n"),
+                said("fatal"),
+                said("fatal"),
+            ),
+            (
+                [Current, Previous],
+                said("fatal"),
+                said("old"),
+                said("fatal"),
+            ),
+            ([Current, Previous], said(""), Err(NoPrevious), said("")),
+            (
+                [Previous, Current],
+                Err(NoPrevious),
+                said("fatal"),
+                said("fatal"),
+            ),
+            (
+                [Previous, Current],
+                Err(NoPrevious),
+                said(""),
+                Err(NoPrevious),
+            ),
+            (
+                [Previous, Current],
+                Err(Unreachable),
+                said("x"),
+                Err(Unreachable),
+            ),
+        ];
+        for (runs, one, other, expected) in cases {
+            let log = async |run| {
+                if run == runs[0] {
+                    one.clone()
+                } else {
+                    other.clone()
+                }
+            };
+            assert_eq!(first(&runs, log).await, expected);
+        }
     }
 
     #[tokio::test(start_paused = true)]
