@@ -105,6 +105,9 @@ pub enum RolloutState {
     Stuck,
     /// `spec.paused: true`.
     Paused,
+    /// Nothing is rolling out, and a changed template would not be, or not to all pods: the update strategy is `OnDelete` or has a
+    /// partition.
+    Held,
     /// Scaled to zero.
     ScaledToZero,
     /// The kind has no rollout (Job, Pod), or nothing is known.

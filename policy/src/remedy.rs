@@ -231,7 +231,8 @@ pub fn next(
     }
 }
 
-/// Eviction, unless the policy asks for a rollout restart and nobody else owns the spec (A12) and a rollout would start now (row 103).
+/// Eviction, unless the policy asks for a rollout restart and nobody else owns the spec (A12) and a rollout would start now and
+/// reach every pod (rows 90, 91, 103).
 fn restart_effect(
     policy: &Policy,
     diagnosis: &Diagnosis,
@@ -243,7 +244,10 @@ fn restart_effect(
         WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::DaemonSet
     );
     let spec_is_free = matches!(seen.workload.manager, Manager::None | Manager::Helm)
-        && seen.workload.rollout.state != RolloutState::Paused;
+        && !matches!(
+            seen.workload.rollout.state,
+            RolloutState::Paused | RolloutState::Held
+        );
     if policy.restart.how == RestartHow::Rollout && kind_has_rollout && spec_is_free {
         return Effect::RolloutRestart {
             uid: seen.workload.uid.clone(),

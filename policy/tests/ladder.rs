@@ -10,7 +10,7 @@ use podmender_policy::{
     decide::{DecisionKind, Reason},
     incident::Phase,
     observation::{Consent, Disruption, Freshness, RolloutState, Surroundings},
-    remedy::{Outcome, Refusal, RemedyName},
+    remedy::{Effect, Outcome, Refusal, RemedyName},
     rules::Policy,
     verify::Verdict,
     workload::WorkloadKind,
@@ -127,6 +127,23 @@ fn fault_88_89_95_owners_that_a_restart_would_harm() {
             (plan.decision.kind, plan.decision.reason),
             (DecisionKind::Escalate, reason)
         );
+    }
+}
+
+#[test]
+fn fault_90_and_91_a_rollout_that_would_reach_nothing_is_not_begun() {
+    let policy = policy(
+        "scope: {namespaces: [shop]}
+capabilities: [{name: autoRestart, enabled: true, config: {method: Rollout}}]
+autonomy: {level: autonomous}",
+    );
+    for kind in [WorkloadKind::DaemonSet, WorkloadKind::StatefulSet] {
+        let mut shop = Shop::new().crash_loop();
+        shop.kind = kind;
+        let effect = |shop: &Shop| shop.look(&policy).act.expect("an act").effect;
+        assert!(matches!(effect(&shop), Effect::RolloutRestart { .. }));
+        shop.rollout = RolloutState::Held;
+        assert!(matches!(effect(&shop), Effect::Evict { .. }), "{kind:?}");
     }
 }
 

@@ -131,13 +131,24 @@ fn rollout(kind: WorkloadKind, meta: &ObjectMeta, spec: &Spec, status: &Status) 
     } else {
         match kind {
             WorkloadKind::Deployment => deployment(status, wanted),
-            WorkloadKind::StatefulSet => by_count(
-                status.updated_replicas,
-                wanted,
-                status.current_revision == status.update_revision,
-            ),
+            _ if spec.update_strategy.kind.as_deref() == Some("OnDelete") => RolloutState::Held,
+            WorkloadKind::StatefulSet => stateful_set(spec, status, wanted),
             _ => by_count(status.updated_number_scheduled, wanted, false),
         }
+    }
+}
+
+/// With a partition only the pods above it are ever of the newest revision.
+fn stateful_set(spec: &Spec, status: &Status, wanted: i64) -> RolloutState {
+    let kept = spec
+        .update_strategy
+        .rolling_update
+        .partition
+        .clamp(0, wanted);
+    let done = status.current_revision == status.update_revision;
+    match by_count(status.updated_replicas, wanted - kept, done) {
+        RolloutState::Complete if kept > 0 => RolloutState::Held,
+        state => state,
     }
 }
 

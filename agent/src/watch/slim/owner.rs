@@ -62,7 +62,24 @@ pub(in crate::watch) struct Spec {
     pub(in crate::watch) parallelism: Option<i64>,
     pub(in crate::watch) paused: bool,
     pub(in crate::watch) suspend: bool,
+    pub(in crate::watch) update_strategy: UpdateStrategy,
     pub(in crate::watch) template: Template,
+}
+
+/// Of a StatefulSet or a DaemonSet.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(in crate::watch) struct UpdateStrategy {
+    #[serde(rename = "type")]
+    pub(in crate::watch) kind: Option<String>,
+    pub(in crate::watch) rolling_update: RollingUpdate,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::watch) struct RollingUpdate {
+    /// Of a StatefulSet: pods with a lower ordinal keep their revision.
+    pub(in crate::watch) partition: i64,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

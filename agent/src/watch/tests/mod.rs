@@ -11,7 +11,7 @@ use super::{
     slim::{
         budget::Budget,
         event::Event,
-        owner::{Deployment, Job, ReplicaSet, StatefulSet},
+        owner::{DaemonSet, Deployment, Job, ReplicaSet, StatefulSet},
         pod::Pod,
     },
     space::Space,

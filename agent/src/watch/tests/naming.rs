@@ -203,6 +203,42 @@ fn fault_102_and_103_where_a_rollout_stands() {
 }
 
 #[test]
+fn fault_90_and_91_what_no_rollout_reaches_is_held_and_never_under_way_for_ever() {
+    let mut rig = Rig::synced();
+    let mut db = captured("statefulsets", "db");
+    db["spec"]["replicas"] = json!(3);
+    db["status"]["updatedReplicas"] = json!(1);
+    db["status"]["updateRevision"] = json!("db-newer");
+    let rolling = |partition: u32| json!({"type": "RollingUpdate", "rollingUpdate": {"partition": partition}});
+    for (strategy, state) in [
+        (rolling(0), RolloutState::Progressing),
+        (rolling(1), RolloutState::Progressing),
+        (rolling(2), RolloutState::Held),
+        (rolling(9), RolloutState::Held),
+        (json!({"type": "OnDelete"}), RolloutState::Held),
+    ] {
+        db["spec"]["updateStrategy"] = strategy.clone();
+        rig.put::<StatefulSet>(&db);
+        let seen = rig.see(WorkloadKind::StatefulSet, "db");
+        assert_eq!(seen.workload.rollout.state, state, "{strategy}");
+    }
+    let mut logs = json!({
+        "metadata": {"name": "logs", "namespace": "watch-dev", "uid": "logs", "generation": 2},
+        "spec": {"updateStrategy": {"type": "OnDelete"}},
+        "status": {"desiredNumberScheduled": 2, "updatedNumberScheduled": 0, "observedGeneration": 2},
+    });
+    for (strategy, state) in [
+        ("OnDelete", RolloutState::Held),
+        ("RollingUpdate", RolloutState::Progressing),
+    ] {
+        logs["spec"]["updateStrategy"]["type"] = json!(strategy);
+        rig.put::<DaemonSet>(&logs);
+        let seen = rig.see(WorkloadKind::DaemonSet, "logs");
+        assert_eq!(seen.workload.rollout.state, state, "{strategy}");
+    }
+}
+
+#[test]
 fn the_newest_replica_set_is_the_revision_and_there_is_one_before() {
     let mut rig = Rig::synced();
     rig.load();

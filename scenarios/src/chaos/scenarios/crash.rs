@@ -55,8 +55,13 @@ while :; do
     kill $!; wait $!; rm /world/serves
     while [ -e /world/away ]; do sleep 0.3; done
 done";
-const DEPENDANT: &str = "while wget -q -T 20 -O /dev/null http://$DB_SERVICE_HOST:8080/; do sleep 1; done; \
-     echo 'fatal: dial tcp db:8080: connect: connection refused' >&2; exit 1";
+/// Ends as soon as the database does not answer twice in a row. Only before it has ever answered, it waits: until then the
+/// Service itself may not be known everywhere.
+const DEPENDANT: &str = "asks() { timeout 20 wget -q -O /dev/null http://$DB_SERVICE_HOST:8080/; }
+[ -e /world/met ] || until asks; do sleep 1; done
+touch /world/met
+while asks || { sleep 1; asks; }; do sleep 1; done
+echo 'fatal: dial tcp db:8080: connect: connection refused' >&2; exit 1";
 
 fn mended_by_a_new_pod(case: &Case<'_>) -> Result<()> {
     case.policy(json!({}), json!({}))?;
@@ -152,8 +157,13 @@ fn given_up_within_the_budget(case: &Case<'_>) -> Result<()> {
 
 fn a_bad_release_is_a_persons(case: &Case<'_>) -> Result<()> {
     case.policy(json!({}), json!({}))?;
-    // With a readiness probe, so that no revision counts as rolled out before it serves.
-    let release = |script| App::new("web", script).probe("readinessProbe", "true");
+    // With a readiness probe, so that no revision counts as rolled out before it serves: one that begins later than the bad
+    // release ends, however slowly that ends.
+    let release = |script| {
+        App::new("web", script)
+            .probe("readinessProbe", "true")
+            .container(json!({"readinessProbe": {"initialDelaySeconds": 8}}))
+    };
     case.run_one(&release(CRASHES_WHEN_SICK), "web")?;
     case.start(&release("echo 'panic: bad release' >&2; exit 1"))?;
     case.crashed("web", 2)?;

@@ -38,7 +38,8 @@ pub(super) const ALL: &[Scenario] = &[
 const NOT_SICK: &str = "test ! -e /world/sick-$HOSTNAME";
 
 fn liveness(case: &Case<'_>) -> Result<()> {
-    case.policy(json!({}), json!({}))?;
+    // After the hold it must have been killed once: whoever is not killed, and the last one that is Ready, is a person's.
+    case.policy(json!({"hold": "25s"}), json!({}))?;
     let pod = case.run_one(
         &App::new("web", LIVES).probe("livenessProbe", NOT_SICK),
         "web",
