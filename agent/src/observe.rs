@@ -83,6 +83,7 @@ fn assemble(seen: Seen, surroundings: Surroundings, state: &State) -> Observatio
         approvals: incident.map(|i| state.answers(i)).unwrap_or_default(),
         workload: seen.workload,
         suspects,
+        events: seen.events,
         pod_uids: seen.pod_uids,
         replicas: seen.replicas,
         surroundings,

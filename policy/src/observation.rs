@@ -16,6 +16,9 @@ pub struct Observation {
     pub workload: WorkloadSeen,
     /// Its pods that are not plainly healthy, worst first is not assumed.
     pub suspects: Vec<PodSeen>,
+    /// Warning Events on the workload itself or on what makes its pods, oldest first, at most 8 (`FailedCreate` when a quota refuses
+    /// them, say). Shown, never decided from.
+    pub events: Vec<EventSeen>,
     /// UIDs of all of its pods that exist (to tell whether a target is still there).
     pub pod_uids: Vec<Name>,
     /// Replica counts over all of its pods.

@@ -128,7 +128,7 @@ impl Reason {
             Self::BarePod => "The pod belongs to no controller: evicting it would destroy it.",
             Self::ForeignOwner => "The pod belongs to a kind that Podmender does not know.",
             Self::OwnedByJob => "It belongs to a Job: its backoffLimit decides about retries.",
-            Self::VerifyFailed => "Two remedies did not help: no more will be tried.",
+            Self::VerifyFailed => "What was tried did not help: nothing more will be tried.",
             Self::Denied => "A person denied the remedy.",
             Self::ApprovalExpired => "Nobody approved in time, so it is not done.",
             Self::Refused => "The cluster refused the remedy.",

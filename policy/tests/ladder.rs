@@ -7,9 +7,10 @@ use jiff::SignedDuration;
 use podmender_policy::{
     approval::{Answer, Approval, Entrance, Proof},
     audit::Fact,
+    bounds::Message,
     decide::{DecisionKind, Reason},
     incident::Phase,
-    observation::{Consent, Disruption, Freshness, RolloutState, Surroundings},
+    observation::{Consent, Disruption, EventSeen, Freshness, RolloutState, Surroundings},
     remedy::{Effect, Outcome, Refusal, RemedyName},
     rules::Policy,
     verify::Verdict,
@@ -145,6 +146,39 @@ autonomy: {level: autonomous}",
         shop.rollout = RolloutState::Held;
         assert!(matches!(effect(&shop), Effect::Evict { .. }), "{kind:?}");
     }
+}
+
+#[test]
+fn fault_81_what_refuses_the_new_pod_is_said() {
+    let (mut shop, policy) = (Shop::new().crash_loop(), autonomous());
+    shop.pass(&policy);
+    assert_eq!(shop.acts.len(), 1);
+    // The evicted pod is gone, and none comes in its place.
+    (shop.state, shop.ready_pods) = (PodState::Healthy, 0);
+    let event = |at: i64, reason: &str, said: &str| EventSeen {
+        reason: reason.into(),
+        message: Message::new(said),
+        last: shop.now + SignedDuration::from_secs(at),
+        count: 1,
+    };
+    shop.events = vec![
+        event(-60, "FailedCreate", "an old story"),
+        event(5, "FailedCreate", "pods is forbidden: exceeded quota: few"),
+        event(9, "Other", "something else"),
+    ];
+    shop.wait(301);
+    shop.pass(&policy);
+    let incident = shop.incident.as_ref().expect("an incident");
+    assert_eq!(
+        (shop.phase(), shop.reason()),
+        (Some(Phase::Escalated), Some(Reason::VerifyFailed))
+    );
+    let said = incident.status.message.as_str();
+    assert!(
+        said.ends_with("The cluster says: pods is forbidden: exceeded quota: few"),
+        "{said}"
+    );
+    assert_eq!(shop.acts.len(), 1);
 }
 
 #[test]

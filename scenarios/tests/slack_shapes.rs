@@ -103,7 +103,7 @@ async fn calls_and_their_answers_have_the_shapes_that_others_expect() {
     slack
         .click("ada", channel, ts, "podmender_details")
         .unwrap();
-    let trigger = slack.wait(Duration::from_secs(5), |world| {
+    let trigger = slack.wait(Duration::from_secs(60), |world| {
         let click = &world.deliveries.last()?.payload;
         Some(click["trigger_id"].as_str()?.to_owned())
     });

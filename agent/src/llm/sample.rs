@@ -95,6 +95,7 @@ pub(crate) fn observation(incident: &Incident, events: &[String]) -> Observation
             probes: Vec::new(),
             events: events.iter().map(event).collect(),
         }],
+        events: Vec::new(),
         pod_uids: vec![d.pod_uid.clone()],
         replicas: Replicas {
             desired: 3,

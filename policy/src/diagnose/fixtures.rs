@@ -26,6 +26,7 @@ pub(crate) fn seen(suspects: Vec<PodSeen>) -> Observation {
             restarted_at: None,
             manager: Manager::None,
         },
+        events: Vec::new(),
         pod_uids: suspects.iter().map(|p| p.uid.clone()).collect(),
         suspects,
         replicas: Replicas::default(),

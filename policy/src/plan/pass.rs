@@ -8,7 +8,7 @@ use crate::{
     diagnose::{Diagnosis, Finding, look_again},
     incident::{Attempt, Incident, MAX_ATTEMPTS, Phase, short_hash},
     ledger::{Ledger, Spend},
-    observation::{Freshness, Leaving, Observation, Presence, RolloutState},
+    observation::{EventSeen, Freshness, Leaving, Observation, Presence, RolloutState},
     remedy::{Act, ActionId, Effect, Outcome},
     rules::{Level, Policy},
     verify::{self, Health, Verdict, after, health_after, is_well, lasted},
@@ -190,7 +190,8 @@ impl Pass<'_> {
                     self.finding = Some(*finding);
                 }
                 self.finding.is_none().then(|| {
-                    self.escalate(Reason::VerifyFailed, "It did not become ready in time.")
+                    let why = not_ready_in_time(self.seen, &attempt);
+                    self.escalate(Reason::VerifyFailed, &why)
                 })
             }
         }
@@ -427,6 +428,14 @@ fn is_visible(attempt: &Attempt, seen: &Observation) -> bool {
             .restarted_at
             .is_some_and(|at| second(at) == second(*stamp)),
     }
+}
+
+/// That nothing came of it, and what the cluster says about that (a quota that refuses the new pod, say).
+fn not_ready_in_time(seen: &Observation, attempt: &Attempt) -> String {
+    let since = |e: &&EventSeen| e.last >= attempt.at && e.reason.as_str() == "FailedCreate";
+    let said = seen.events.iter().rev().find(since);
+    let said = said.map_or_else(String::new, |e| format!(" The cluster says: {}", e.message));
+    format!("It did not become ready in time.{said}")
 }
 
 fn would_have(effect: &Effect) -> String {

@@ -66,6 +66,7 @@ pub struct Shop {
     pub freshness: Freshness,
     pub surroundings: Surroundings,
     pub approvals: Vec<Approval>,
+    pub events: Vec<EventSeen>,
     pub ready_pods: u32,
     pub desired: u32,
     // What is stored in the API server.
@@ -99,6 +100,7 @@ impl Shop {
                 storm: None,
             },
             approvals: Vec::new(),
+            events: Vec::new(),
             ready_pods: 1,
             desired: 1,
             ledger: Ledger::default(),
@@ -171,6 +173,7 @@ impl Shop {
                 manager: Manager::None,
             },
             suspects,
+            events: self.events.clone(),
             pod_uids: vec![self.uid()],
             replicas: Replicas {
                 desired: self.desired,

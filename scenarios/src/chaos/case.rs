@@ -110,9 +110,12 @@ impl Case<'_> {
 
     /// Creates a workload.
     pub fn start(&self, app: &App) -> Result<()> {
-        let world = self.world();
-        let object = app.object(&self.namespace, &world.display().to_string());
-        self.stage.api.apply(&object).map(drop)
+        self.stage.api.apply(&self.object(app)).map(drop)
+    }
+
+    /// A workload of the scenario's namespace.
+    pub fn object(&self, app: &App) -> Value {
+        app.object(&self.namespace, &self.world().display().to_string())
     }
 
     /// Creates a workload and lets it run well; returns its pods.

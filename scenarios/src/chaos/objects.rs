@@ -20,6 +20,7 @@ pub struct App {
     container: Value,
     pod: Value,
     annotations: Value,
+    spec: Value,
 }
 
 impl App {
@@ -37,6 +38,7 @@ impl App {
             }),
             pod: json!({"terminationGracePeriodSeconds": 1, "automountServiceAccountToken": false}),
             annotations: json!({}),
+            spec: json!({}),
         }
     }
 
@@ -61,6 +63,12 @@ impl App {
     /// Fields of the pod.
     pub fn pod(mut self, fields: Value) -> Self {
         merge(&mut self.pod, fields);
+        self
+    }
+
+    /// Fields of the workload's own spec.
+    pub fn spec(mut self, fields: Value) -> Self {
+        merge(&mut self.spec, fields);
         self
     }
 
@@ -89,7 +97,7 @@ impl App {
         );
         let template = json!({"metadata": {"labels": labels}, "spec": pod});
         let selector = json!({"matchLabels": labels});
-        let (api_version, spec) = match self.kind {
+        let (api_version, mut spec) = match self.kind {
             "Pod" => ("v1", pod),
             "Job" => ("batch/v1", json!({"template": template, "backoffLimit": 1})),
             "DaemonSet" => (
@@ -105,6 +113,7 @@ impl App {
                 json!({"replicas": self.replicas, "selector": selector, "template": template}),
             ),
         };
+        merge(&mut spec, self.spec.clone());
         json!({
             "apiVersion": api_version, "kind": self.kind, "spec": spec,
             "metadata": {"name": self.name, "namespace": namespace, "annotations": self.annotations, "labels": labels},

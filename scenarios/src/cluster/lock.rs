@@ -87,7 +87,7 @@ mod tests {
             "it did not wait"
         );
         drop(first);
-        told.recv_timeout(Duration::from_secs(5)).unwrap();
+        told.recv_timeout(Duration::from_secs(60)).unwrap();
         second.join().unwrap();
         std::fs::remove_dir_all(dir).unwrap();
     }

@@ -265,7 +265,7 @@ mod tests {
                 .iter()
                 .any(|n| n.text == "noted" && n.user == "U0ADA0000")
         });
-        tokio::time::timeout(std::time::Duration::from_secs(5), noted)
+        tokio::time::timeout(std::time::Duration::from_secs(60), noted)
             .await
             .unwrap()
             .unwrap();

@@ -32,6 +32,27 @@ pub(super) const ALL: &[Scenario] = &[
         "a Job that retries by itself is fought over",
         job,
     ),
+    Scenario::new(
+        "job-kinds",
+        &[89],
+        "one index of a Job fails, or the Job of a CronJob, and nobody is told, or the agent fights over it",
+        job_kinds,
+    )
+    .on_probation(),
+    Scenario::new(
+        "update-strategies",
+        &[90, 91],
+        "a rollout that waits for somebody to delete pods is never over, and so its pods are never mended",
+        update_strategies,
+    )
+    .on_probation(),
+    Scenario::new(
+        "quota-full",
+        &[81],
+        "the pod was restarted, the quota refuses the new one, and nobody says why",
+        quota_full,
+    )
+    .on_probation(),
 ];
 
 fn bare_pod(case: &Case<'_>) -> Result<()> {
@@ -95,4 +116,127 @@ fn job(case: &Case<'_>) -> Result<()> {
     case.handed_over()?;
     case.silence(10)?;
     case.evicted_only(0).map(drop)
+}
+
+/// Two indexes, one of which fails for good; and the Job of a CronJob, whose container the kubelet restarts.
+fn job_kinds(case: &Case<'_>) -> Result<()> {
+    case.policy(json!({}), json!({}))?;
+    let script = "[ $JOB_COMPLETION_INDEX = 0 ] && exit 0; echo 'no such table' >&2; exit 2";
+    let import = App::new("import", script)
+        .kind("Job")
+        .pod(json!({"restartPolicy": "Never"}))
+        .spec(json!({
+            "completionMode": "Indexed", "completions": 2, "parallelism": 2,
+            "backoffLimit": 100, "backoffLimitPerIndex": 1,
+        }));
+    case.start(&import)?;
+
+    let nightly = App::new("nightly", "echo 'disk full' >&2; exit 3")
+        .kind("Job")
+        .pod(json!({"restartPolicy": "OnFailure"}));
+    let nightly = case.object(&nightly);
+    // Never due: its Job is made as `kubectl create job --from` does it.
+    let cron = case.stage.api.apply(&json!({
+        "apiVersion": "batch/v1", "kind": "CronJob",
+        "metadata": {"name": "nightly", "namespace": case.namespace},
+        "spec": {"schedule": "0 0 1 1 *", "suspend": true, "jobTemplate": {"spec": nightly["spec"]}},
+    }))?;
+    let mut once = nightly;
+    once["metadata"]["name"] = json!("nightly-1");
+    once["metadata"]["ownerReferences"] = json!([{
+        "apiVersion": "batch/v1", "kind": "CronJob", "name": "nightly", "uid": uid_of(&cron), "controller": true,
+    }]);
+    case.stage.api.apply(&once)?;
+
+    for workload in ["import", "nightly"] {
+        let incident = case.stands(workload, "Escalated", "OwnedByJob")?;
+        incident.fails_with(&["JobFailed"])?;
+        wait::eventually("the alert", || {
+            let alerts = case.alerts();
+            let told = alerts.iter().any(|a| a.body.to_string().contains(workload));
+            ensure!(told, "nobody was told of {workload}");
+            Ok(())
+        })?;
+    }
+    let all = case.incidents()?.len();
+    ensure!(all == 2, "{all} incidents of two failures");
+    case.silence(10)?;
+    case.evicted_only(0).map(drop)
+}
+
+/// Both have a newer template that reaches no pod by itself: a rollout that is not under way, and never over.
+fn update_strategies(case: &Case<'_>) -> Result<()> {
+    case.policy(json!({}), json!({"autonomy": {"level": "autonomous"}}))?;
+    let logs = App::new("logs", CRASHES_WHEN_SICK)
+        .kind("DaemonSet")
+        .spec(json!({"updateStrategy": {"type": "OnDelete"}}));
+    let partition = json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 1}});
+    let db = App::new("db", CRASHES_WHEN_SICK)
+        .kind("StatefulSet")
+        .spec(json!({"updateStrategy": partition}));
+    let [log, row] = case.run_both([&logs, &db], ["logs", "db"])?;
+    let newer =
+        json!({"spec": {"template": {"metadata": {"annotations": {"example.org/release": "2"}}}}});
+    for (kind, name) in [("DaemonSet", "logs"), ("StatefulSet", "db")] {
+        let path = case.path("apps/v1", kind, name);
+        case.stage.api.merge(&path, &newer)?;
+        wait::eventually("the newer revision is known", || {
+            let now = case.stage.api.get(&path)?;
+            let generation = now.pointer("/metadata/generation");
+            let seen = now.pointer("/status/observedGeneration");
+            ensure!(seen == generation, "{seen:?} of {generation:?}");
+            Ok(())
+        })?;
+    }
+    case.sicken(&log)?;
+    case.sicken(&row)?;
+    let evictions = case.evicted(2)?;
+    for pod in [&log, &row] {
+        let is_it = evictions
+            .iter()
+            .any(|e| e.uid.as_deref() == Some(uid_of(pod)));
+        ensure!(is_it, "another pod was evicted");
+    }
+    for workload in ["logs", "db"] {
+        case.stands(workload, "Resolved", "Mended")?;
+    }
+    case.evicted_only(2).map(drop)
+}
+
+/// Lowered below what runs: an eviction leaves nothing.
+fn quota_full(case: &Case<'_>) -> Result<()> {
+    let soon = json!({"autonomy": {"verify": {"deadline": "20s"}}});
+    case.policy(json!({}), soon)?;
+    let pod = case.run_one(&App::new("web", CRASHES_WHEN_SICK), "web")?;
+    case.stage.api.apply(&json!({
+        "apiVersion": "v1", "kind": "ResourceQuota",
+        "metadata": {"name": "few", "namespace": case.namespace}, "spec": {"hard": {"pods": "0"}},
+    }))?;
+    let quota = case.path("v1", "ResourceQuota", "few");
+    wait::eventually("the quota counts", || {
+        let hard = case
+            .stage
+            .api
+            .get(&quota)?
+            .pointer("/status/hard/pods")
+            .cloned();
+        ensure!(hard == Some(json!("0")), "it allows {hard:?}");
+        Ok(())
+    })?;
+    case.sicken(&pod)?;
+    case.evicted(1)?;
+    let incident = case.stands("web", "Escalated", "VerifyFailed")?;
+    ensure!(
+        incident.message().contains("exceeded quota: few"),
+        "it says: {}",
+        incident.message()
+    );
+    let alert = case.handed_over()?;
+    ensure!(
+        alert.text("text").contains("exceeded quota: few"),
+        "people were told: {}",
+        alert.text("text")
+    );
+    case.silence(15)?;
+    case.evicted_only(1).map(drop)
 }
