@@ -241,7 +241,7 @@ fn adopt(mut ledger: Ledger, version: String, lost: bool, incidents: Vec<Found>,
     let now = ctx.clock.now();
     let readable = incidents.iter().filter_map(|found| found.as_ref().ok());
     ctx.summaries
-        .remember(readable.map(|stored| &stored.incident));
+        .remember(&ledger, readable.map(|stored| &stored.incident));
     let mut state = ctx.store.lock();
     let mut records: Vec<AuditRecord> = Vec::new();
     for found in incidents {

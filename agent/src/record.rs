@@ -8,7 +8,7 @@ use crate::{
     api,
     context::{Context, within},
     error::{Error, code, is_definite},
-    store::{Draft, Place, Stored},
+    store::{Call, Draft, Place, Stored},
 };
 use jiff::Timestamp;
 use kube::{
@@ -136,7 +136,8 @@ fn current_ledger(now: Timestamp, ctx: &Context) -> Ledger {
     ledger
 }
 
-async fn replace_ledger(ledger: Ledger, ctx: &Context) -> Result<(), Error> {
+async fn replace_ledger(mut ledger: Ledger, ctx: &Context) -> Result<(), Error> {
+    let calls = take_calls(&mut ledger, ctx);
     let version = ctx.store.lock().ledger_version.clone();
     let before = ctx.store.lock().head.seq;
     let api = Api::<api::Ledger>::namespaced(ctx.client.clone(), ctx.own_namespace.as_str());
@@ -156,11 +157,19 @@ async fn replace_ledger(ledger: Ledger, ctx: &Context) -> Result<(), Error> {
             state.head = ledger.head.clone();
             state.ledger = ledger;
             state.ledger_version = written.metadata.resource_version.unwrap_or_default();
-            state.ledger_dirty = false;
+            // A call may have been asked for meanwhile.
+            state.ledger_dirty = !state.calls.is_empty();
             state.unwritten.clear();
+            drop(state);
+            for call in calls {
+                // Whoever wanted it may have given up: it counts all the same.
+                let _ = call.paid.send(());
+            }
             Ok(())
         }
         Err(error) => {
+            // It may have been applied all the same: then they count twice, rather than not at all.
+            ctx.store.lock().calls.extend(calls);
             ctx.metrics
                 .ledger_failed(match error.as_ref().and_then(code) {
                     Some(409) => crate::metrics::LedgerError::conflict,
@@ -175,6 +184,14 @@ async fn replace_ledger(ledger: Ledger, ctx: &Context) -> Result<(), Error> {
             }
         }
     }
+}
+
+/// Writes the calls to language models that wait into `ledger`. One that has no room in it is dropped, and so not made.
+fn take_calls(ledger: &mut Ledger, ctx: &Context) -> Vec<Call> {
+    let now = ctx.clock.now();
+    let mut calls = std::mem::take(&mut ctx.store.lock().calls);
+    calls.retain(|call| !call.paid.is_closed() && ledger.note_call(&call.model, now).is_ok());
+    calls
 }
 
 /// Reads the ledger again after a failed write: whatever happened, it is the truth.
@@ -395,3 +412,7 @@ fn log(record: &AuditRecord, incident: Option<&Incident>) {
 pub(crate) fn own_incidents(ctx: &Context) -> ListParams {
     ListParams::default().labels(&format!("{AGENT_LABEL}={}", ctx.own_namespace))
 }
+
+#[cfg(test)]
+#[path = "record_tests.rs"]
+mod tests;

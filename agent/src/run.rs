@@ -21,14 +21,20 @@ use crate::{
     worker::remember_and_work,
 };
 use anyhow::Context as _;
+use futures::FutureExt;
 use kube::Client;
-use podmender_policy::{bounds::Name, rules::Ground};
+use podmender_policy::{
+    bounds::{Name, Text},
+    rules::Ground,
+};
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 /// How long a pass may still take after SIGTERM (faults.md, row 37).
 const DRAIN: Duration = Duration::from_secs(10);
+/// So long a call to a language model waits to be written into the ledger; then it is not made.
+const PAY: Duration = Duration::from_secs(60);
 /// So long an answer from Slack, acknowledged already, waits at the start for the policies; then its person is told to try again.
 const POLICIES: Duration = Duration::from_secs(30);
 
@@ -147,9 +153,10 @@ pub async fn run(config: kube::Config, args: RunArgs) -> anyhow::Result<u8> {
     let heard_out = answers(&args, &ctx, &health, &stop, &mut tasks).await?;
     let explained = Arc::clone(&ctx);
     spawn(&mut tasks, "summaries", async move {
+        let pay = |model: &Text<128>| paid(model, &explained).boxed();
         explained
             .summaries
-            .run(|news| learned(news, &explained))
+            .run(|news| learned(news, &explained), &pay)
             .await;
     });
     let mut worker = tokio::spawn(remember_and_work(
@@ -303,6 +310,12 @@ fn heard(news: News, ctx: &Context) {
     for workload in workloads {
         ctx.queue.wake_in(workload, Duration::ZERO);
     }
+}
+
+/// Waits until a call to `model` is written into the ledger, which the worker brings up to date each second. Says whether it is.
+fn paid(model: &Text<128>, ctx: &Context) -> impl Future<Output = bool> + use<> {
+    let written = ctx.store.lock().pay_for_call(model.clone());
+    async move { matches!(tokio::time::timeout(PAY, written).await, Ok(Ok(()))) }
 }
 
 /// A model has explained an incident: it is written, and shown, with the workload's next pass.

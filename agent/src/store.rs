@@ -19,6 +19,7 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
+use tokio::sync::oneshot;
 
 /// At most this many answers are looked at in one pass.
 const MAX_ANSWERS: usize = 16;
@@ -44,6 +45,8 @@ pub struct State {
     pub ledger_dirty: bool,
     /// What belongs to no incident and is not in the stored ledger yet; it counts in `ledger` already.
     pub unwritten: Vec<(Timestamp, Fact)>,
+    /// Calls to language models that are to be paid for with the ledger's next write.
+    pub calls: Vec<Call>,
     /// Since when it has been proven who answers (see `proof.rs`); goes into the ledger with its next write.
     pub proof_since: Option<Timestamp>,
     /// Why it is not, as far as that is known.
@@ -58,6 +61,14 @@ pub struct State {
     logs: HashMap<LogKey, Option<LogFindings>>,
     /// Logs that were asked for.
     logs_asked: HashSet<LogKey>,
+}
+
+/// A call to a language model that waits to be written down.
+pub struct Call {
+    /// The model, as the policy names it.
+    pub model: Text<128>,
+    /// Told once it is written; dropped, if it cannot be.
+    pub paid: oneshot::Sender<()>,
 }
 
 /// Which container a log was read of: once per pod, however often it restarts.
@@ -315,6 +326,14 @@ impl State {
                 seen
             }
         }
+    }
+
+    /// Has a call to a language model written down with the ledger's next write. What it gives says when it is.
+    pub fn pay_for_call(&mut self, model: Text<128>) -> oneshot::Receiver<()> {
+        let (paid, written) = oneshot::channel();
+        self.calls.push(Call { model, paid });
+        self.ledger_dirty = true;
+        written
     }
 
     /// Keeps what a language model made of an incident. Returns the workload, to be written with its next pass.

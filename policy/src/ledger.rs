@@ -17,6 +17,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
+mod calls;
+
+pub use calls::{MAX_CALLS, ModelCalls};
+
 /// The longest window: nothing older counts for anything.
 pub const LONGEST_WINDOW: Duration = Duration::from_secs(24 * 3600);
 /// However a policy is written: at most this many restarts per workload in 24 h (A1: cert-manager, CAPI keep such a second bound).
@@ -81,6 +85,10 @@ pub struct Ledger {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     pub records: Vec<AuditRecord>,
+    /// Calls to language models of the last 24 h, by model and hour.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256))]
+    pub calls: Vec<ModelCalls>,
 }
 
 /// The kill switch of one policy, thrown from chat.
@@ -292,6 +300,7 @@ impl Ledger {
         self.spent.retain(|s| !lasted(s.at, now, LONGEST_WINDOW));
         self.spent
             .sort_by(|a, b| a.at.cmp(&b.at).then_with(|| a.act.id.cmp(&b.act.id)));
+        self.prune_calls(now);
     }
 
     /// Takes over what a record says that belongs to no incident: a pause, or its end.

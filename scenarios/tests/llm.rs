@@ -88,7 +88,13 @@ async fn ask_at(base: &str, form: Form) -> (Form, Result<Guess, Trouble>) {
     let endpoint = Endpoint::of(&rules(base), &folder()).expect("an endpoint");
     let caller = Caller::new(&endpoint, LIMIT).expect("a caller");
     caller
-        .ask(&endpoint, "stand-in", &prompt(), form, || true)
+        .ask(
+            &endpoint,
+            "stand-in",
+            &prompt(),
+            form,
+            std::future::ready(true),
+        )
         .await
 }
 
@@ -292,7 +298,13 @@ async fn fault_59_no_secret_of_the_corpus_is_in_any_captured_prompt() {
         let brief = Brief::of(&incident, &seen, shop.now);
         let prompt = prompt::of(&brief, &"English".into());
         let (_, result) = caller
-            .ask(&endpoint, "stand-in", &prompt, Form::Structured, || true)
+            .ask(
+                &endpoint,
+                "stand-in",
+                &prompt,
+                Form::Structured,
+                std::future::ready(true),
+            )
             .await;
         let told = result.map(|guess| format!("{guess:?}")).unwrap_or_default();
         assert!(!told.contains(&case.secret), "{}: {told}", case.class);

@@ -34,12 +34,21 @@ pub enum Spent {
 pub struct Earlier(BTreeMap<u64, u32>);
 
 impl Earlier {
-    /// Adds a call that was made so long before the agent began.
-    pub fn add(&mut self, before: Duration) {
+    /// Adds calls that were made so long before the agent began.
+    pub fn add(&mut self, before: Duration, calls: u32) {
         let hours = before.as_secs().div_ceil(HOUR.as_secs());
         if let Some(hour) = BEGAN.checked_sub(hours) {
-            *self.0.entry(hour).or_default() += 1;
+            let known = self.0.entry(hour).or_default();
+            *known = known.saturating_add(calls);
         }
+    }
+
+    /// How many of them count.
+    #[must_use]
+    pub fn total(&self) -> u32 {
+        self.0
+            .values()
+            .fold(0, |all, calls| all.saturating_add(*calls))
     }
 }
 
@@ -75,7 +84,7 @@ impl Budget {
         while self.day.front().is_some_and(|(h, _)| h + HOURS < hour) {
             self.day.pop_front();
         }
-        if self.day.iter().map(|(_, calls)| calls).sum::<u32>() >= self.per_day {
+        if self.today() >= self.per_day {
             return Err(Spent::Day);
         }
         if let Err(wait) = self.minute.check() {
@@ -86,6 +95,11 @@ impl Budget {
             _ => self.day.push_back((hour, 1)),
         }
         Ok(())
+    }
+
+    fn today(&self) -> u32 {
+        let calls = self.day.iter().map(|(_, calls)| *calls);
+        calls.fold(0, u32::saturating_add)
     }
 }
 
@@ -156,7 +170,7 @@ mod tests {
         let mut earlier = Earlier::default();
         // Longer ago than a day counts no more; just now, and almost a day ago, do.
         for minutes in [0, 90, 23 * 60, 26 * 60, 500 * 60] {
-            earlier.add(minutes * MINUTE);
+            earlier.add(minutes * MINUTE, 1);
         }
         let clock = Uptime::start();
         let mut budget = Budget::new(60, 4, &earlier, clock);

@@ -74,7 +74,7 @@ impl Caller {
     /// one that fails or is busy after a moment.
     ///
     /// `form` is the one to begin with; the one that worked is returned with the reply. `may`: whether one more call may be
-    /// made, asked only if one is wanted.
+    /// made, polled only if one is wanted.
     ///
     /// # Errors
     /// See [`Trouble`].
@@ -84,7 +84,7 @@ impl Caller {
         model: &str,
         prompt: &Prompt,
         form: Form,
-        may: impl FnOnce() -> bool,
+        may: impl Future<Output = bool>,
     ) -> (Form, Result<Guess, Trouble>) {
         let first = self.once(endpoint, model, prompt, form).await;
         let Err(trouble) = first else {
@@ -99,7 +99,7 @@ impl Caller {
             _ => form,
         };
         tokio::time::sleep(wait).await;
-        if !may() {
+        if !may.await {
             return (form, Err(trouble));
         }
         let second = self.once(endpoint, model, prompt, again).await;

@@ -21,13 +21,16 @@ use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered}
 use governor::clock::Clock;
 use jiff::Timestamp;
 use podmender_policy::{
+    audit::Fact,
     bounds::{LogLine, Text},
     decide::Reason,
     diagnose::Standing,
     incident::{Incident, IncidentId},
+    ledger::Ledger,
     observation::Observation,
     rules::{Policy, SummaryRules},
     summary::{Brief, Cite, Summary},
+    verify::lasted,
 };
 use std::{
     collections::{BTreeSet, HashMap},
@@ -52,6 +55,12 @@ const STALE: Duration = Duration::from_secs(600);
 const WAIT_FOR_LOG: Duration = Duration::from_secs(15);
 /// How long an alert that cannot leave holds up the question.
 const WAIT_FOR_ALERT: Duration = Duration::from_secs(30);
+
+/// How long an incident that is over may still be explained.
+const OVER: Duration = Duration::from_secs(600);
+
+/// Writes down that a model is to be called: spend first, act second. `false`: it cannot be written, and nobody is called.
+pub type Pay<'a> = dyn Fn(&Text<128>) -> BoxFuture<'static, bool> + Send + Sync + 'a;
 
 /// An incident that a model explained.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,20 +156,31 @@ impl Summaries {
         self
     }
 
-    /// Takes the calls of the last 24 hours out of the day's budgets: those of which incidents still bear the answer.
-    ///
-    /// A call that gave nothing to show has left no trace, and is not counted over a restart.
-    pub fn remember<'a>(&self, incidents: impl Iterator<Item = &'a Incident>) {
+    /// Takes the calls of the last 24 hours out of the day's budgets: those that the ledger has written down before they were
+    /// made. A ledger that was lost knows of none; then those count of which incidents still bear the answer.
+    pub fn remember<'a>(&self, ledger: &Ledger, incidents: impl Iterator<Item = &'a Incident>) {
         let (now, up) = ((self.now)(), self.clock.now());
+        let mut earlier: HashMap<Text<128>, Earlier> = HashMap::new();
+        for noted in &ledger.calls {
+            let of = earlier.entry(noted.model.clone()).or_default();
+            of.add(noted.ago(now).saturating_sub(up), noted.calls);
+        }
         let given = incidents.filter_map(|i| i.status.summary.as_ref());
         // One answer may stand in many incidents.
-        let calls: BTreeSet<(&Text<128>, Timestamp)> = given.map(|s| (&s.model, s.at)).collect();
-        let mut state = self.state();
-        for (model, at) in calls {
+        let answers: BTreeSet<(&Text<128>, Timestamp)> = given.map(|s| (&s.model, s.at)).collect();
+        let mut answered: HashMap<&Text<128>, Earlier> = HashMap::new();
+        for (model, at) in answers {
             let ago = Duration::try_from(now.duration_since(at)).unwrap_or_default();
-            let earlier = state.earlier.entry(model.clone()).or_default();
-            earlier.add(ago.saturating_sub(up));
+            let of = answered.entry(model).or_default();
+            of.add(ago.saturating_sub(up), 1);
         }
+        for (model, answered) in answered {
+            let noted = earlier.entry(model.clone()).or_default();
+            if noted.total() < answered.total() {
+                *noted = answered;
+            }
+        }
+        self.state().earlier = earlier;
     }
 
     /// Takes an incident as it stands, if it is one to be explained. Never waits: call it on every pass, after the alert.
@@ -224,14 +244,14 @@ impl Summaries {
         self.state().endpoints.get(rules)?.problem.clone()
     }
 
-    /// Asks what is due, until dropped. `news` is called between questions and must not wait.
-    pub async fn run(&self, news: impl Fn(Explained)) {
-        let mut calls: FuturesUnordered<BoxFuture<'_, Ended>> = FuturesUnordered::new();
+    /// Asks what is due, until dropped. `news` is called between questions and must not wait; `pay` before each call.
+    pub async fn run<'a>(&'a self, news: impl Fn(Explained), pay: &'a Pay<'a>) {
+        let mut calls: FuturesUnordered<BoxFuture<'a, Ended>> = FuturesUnordered::new();
         loop {
             for explained in std::mem::take(&mut self.state().ready) {
                 news(explained);
             }
-            let wake_at = self.start_due(&calls);
+            let wake_at = self.start_due(&calls, pay);
             tokio::select! {
                 () = self.wake.notified() => {}
                 Some(ended) = calls.next(), if !calls.is_empty() => self.finish(ended),
@@ -241,7 +261,11 @@ impl Summaries {
     }
 
     /// Starts what the budgets allow; gives the time at which more may be.
-    fn start_due<'a>(&'a self, calls: &FuturesUnordered<BoxFuture<'a, Ended>>) -> Instant {
+    fn start_due<'a>(
+        &'a self,
+        calls: &FuturesUnordered<BoxFuture<'a, Ended>>,
+        pay: &'a Pay<'a>,
+    ) -> Instant {
         let now = self.clock.now();
         let mut wake_at = now + STALE;
         let mut over = Vec::new();
@@ -279,7 +303,7 @@ impl Summaries {
             job.asked = Asked::Now;
             let (key, prompt) = (job.key.clone(), Arc::clone(&job.prompt));
             let (form, caller) = (known.form, known.caller.clone());
-            calls.push(self.call(key, prompt, form, caller).boxed());
+            calls.push(self.call(key, prompt, form, caller, pay).boxed());
         }
         // What no job needs any more is forgotten, with its budget, only when there is much of it.
         if endpoints.len() > MAX_JOBS {
@@ -303,6 +327,7 @@ impl Summaries {
         prompt: Arc<Prompt>,
         form: Form,
         caller: Option<Caller>,
+        pay: &Pay<'_>,
     ) -> Ended {
         let ready = Endpoint::of(&key.rules, &self.secrets).and_then(|endpoint| {
             let caller = match caller.filter(|c| c.is_for(&endpoint)) {
@@ -313,9 +338,16 @@ impl Summaries {
         });
         match ready {
             Ok((endpoint, caller)) => {
-                let model = key.rules.model.as_str();
-                let may = || self.takes_one_more(&key.rules);
-                let (form, result) = caller.ask(&endpoint, model, &prompt, form, may).await;
+                let rules = key.rules.clone();
+                let model = &rules.model;
+                let may = async { self.takes_one_more(&rules) && pay(model).await };
+                let (form, result) = match pay(model).await {
+                    true => {
+                        let asking = caller.ask(&endpoint, model.as_str(), &prompt, form, may);
+                        asking.await
+                    }
+                    false => (form, Err(Trouble::Unwritten)),
+                };
                 Ended {
                     form,
                     result,
@@ -439,15 +471,26 @@ fn is_due(incident: &Incident, policy: &Policy, now: Timestamp) -> bool {
         || !status.posts.is_empty()
         || policy.alerting.routes.is_empty()
         || age >= WAIT_FOR_ALERT;
+    // When it is over, no log is waited for any more.
     let read = !status.evidence.lines.is_empty()
         || !evidence::says_something(status.diagnosis.failure)
-        || age >= WAIT_FOR_LOG;
-    incident.is_open()
+        || age >= WAIT_FOR_LOG
+        || !incident.is_open();
+    (incident.is_open() || ended_lately(incident, now))
         && status.standing == Standing::Confirmed
         && status.reason != Reason::Storm
         && incident.guess().is_none()
         && told
         && read
+}
+
+/// Whether it ended before anybody could ask: so soon that its log was still waited for, or before the alert was out. Of those
+/// that were part of a storm, only what lasts is explained.
+fn ended_lately(incident: &Incident, now: Timestamp) -> bool {
+    let status = &incident.status;
+    let stormy = |fact: &Fact| matches!(fact, Fact::Held { reason } if *reason == Reason::Storm);
+    status.resolved_at.is_some_and(|at| !lasted(at, now, OVER))
+        && !status.timeline.iter().any(|record| stormy(&record.fact))
 }
 
 fn made(guess: Guess, job: &Job, now: Timestamp) -> Summary {

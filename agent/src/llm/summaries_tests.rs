@@ -88,15 +88,25 @@ fn offer(to: &Summaries, incident: &Incident, rules: &SummaryRules) {
 
 /// Runs until `enough` incidents are explained, or the deadline.
 async fn explained(summaries: &Summaries, enough: usize) -> Vec<Explained> {
+    explained_if(summaries, enough, &|_| std::future::ready(true).boxed()).await
+}
+
+/// The same, with somebody who pays.
+async fn explained_if<'a>(
+    summaries: &'a Summaries,
+    enough: usize,
+    pay: &'a Pay<'a>,
+) -> Vec<Explained> {
     let got = Mutex::new(Vec::new());
     let full = Notify::new();
-    let run = summaries.run(|news| {
+    let news = |news| {
         let mut got = got.lock().expect("lock");
         got.push(news);
         if got.len() >= enough {
             full.notify_one();
         }
-    });
+    };
+    let run = summaries.run(news, pay);
     let done = async {
         tokio::select! {
             () = run => {}
@@ -105,6 +115,20 @@ async fn explained(summaries: &Summaries, enough: usize) -> Vec<Explained> {
     };
     let _ = timeout(Duration::from_secs(3), done).await;
     got.into_inner().expect("lock")
+}
+
+/// Runs until nothing waits for an answer any more.
+async fn settled<'a>(summaries: &'a Summaries, pay: &'a Pay<'a>) {
+    let idle = async {
+        while !summaries.state().jobs.is_empty() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    let idle = timeout(Duration::from_secs(30), idle);
+    tokio::select! {
+        () = summaries.run(|_| {}, pay) => {}
+        idle = idle => idle.expect("no question stays open"),
+    }
 }
 
 #[tokio::test]
@@ -254,7 +278,13 @@ fn the_alert_comes_first_and_what_is_over_is_not_explained() {
         incident
     };
     for (not, why) in [
-        (change(|i| i.status.phase = Phase::Resolved), "over"),
+        (
+            change(|i| {
+                i.status.phase = Phase::Resolved;
+                i.status.resolved_at = Some(sample::now() - jiff::SignedDuration::from_mins(11));
+            }),
+            "over",
+        ),
         (change(|i| i.status.reason = Reason::Storm), "a storm"),
         (
             change(|i| i.status.standing = Standing::Suspected),
@@ -271,6 +301,21 @@ fn the_alert_comes_first_and_what_is_over_is_not_explained() {
     ] {
         assert!(!due(&not, &policy), "{why}");
     }
+    let short = |facts: Vec<Fact>| {
+        let incident = change(|i| {
+            i.status.evidence.lines.clear();
+            i.status.phase = Phase::Resolved;
+            i.status.resolved_at = Some(sample::now());
+        });
+        let state = crate::store::State::default();
+        state.chain(incident, facts, now).incident
+    };
+    let soon = short(Vec::new());
+    assert!(due(&soon, &policy), "it ended before its log was there");
+    let held = Fact::Held {
+        reason: Reason::Storm,
+    };
+    assert!(!due(&short(vec![held]), &policy), "it was one of many");
     let other = change(|i| {
         let mut summary = llm::summary();
         summary.explains = podmender_policy::diagnose::FailureKind::OOMKilled;
@@ -351,7 +396,7 @@ async fn fault_61_a_restart_gives_no_new_day() {
         stored("d", 100),
     ];
     let summaries = summaries();
-    summaries.remember(old.iter());
+    summaries.remember(&Ledger::default(), old.iter());
     for said in ["red", "blue", "green"] {
         offer(&summaries, &saying("api", said), &rules);
     }
@@ -365,6 +410,57 @@ async fn fault_61_a_restart_gives_no_new_day() {
     assert_eq!(explained(&summaries, 1).await, []);
     let problem = summaries.problem(&rules).expect("a problem");
     assert!(problem.as_str().contains("perDay"), "{problem}");
+}
+
+#[tokio::test]
+async fn fault_61_calls_that_gave_nothing_count_over_any_number_of_restarts() {
+    for status in [
+        StatusCode::BAD_REQUEST,
+        StatusCode::UNAUTHORIZED,
+        StatusCode::OK,
+    ] {
+        let (rules, model, _tasks) = model(status).await;
+        let rules = SummaryRules {
+            per_day: 5,
+            ..rules
+        };
+        // What stays of each life: the ledger.
+        let ledger = Mutex::new(Ledger::default());
+        let pay = |model: &Text<128>| {
+            let noted = ledger.lock().expect("lock").note_call(model, sample::now());
+            std::future::ready(noted.is_ok()).boxed()
+        };
+        for said in ["red", "blue", "green", "black", "white"] {
+            let summaries = summaries();
+            let known = ledger.lock().expect("lock").clone();
+            summaries.remember(&known, std::iter::empty());
+            for more in ["a", "b"] {
+                offer(
+                    &summaries,
+                    &saying("api", &format!("{said} {more}")),
+                    &rules,
+                );
+            }
+            settled(&summaries, &pay).await;
+        }
+        assert_eq!(model.asked.load(Ordering::Relaxed), 5, "{status}");
+        assert_eq!(ledger.lock().expect("lock").calls[0].calls, 5);
+    }
+}
+
+#[tokio::test]
+async fn fault_61_a_call_that_cannot_be_written_down_is_not_made() {
+    let (rules, model, _tasks) = model(StatusCode::OK).await;
+    let summaries = summaries();
+    offer(&summaries, &told("api"), &rules);
+    let pay = |_: &Text<128>| std::future::ready(false).boxed();
+    assert_eq!(explained_if(&summaries, 1, &pay).await, []);
+    assert_eq!(model.asked.load(Ordering::Relaxed), 0);
+    let problem = summaries.problem(&rules).expect("a problem");
+    assert!(problem.as_str().contains("ledger"), "{problem}");
+    let counted = summaries.metrics.encode();
+    let line = "podmender_summaries_total{result=\"unwritten\"} 1";
+    assert!(counted.contains(line), "{counted}");
 }
 
 #[tokio::test]

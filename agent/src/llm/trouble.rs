@@ -58,6 +58,9 @@ pub enum Trouble {
     /// The day's calls are used up.
     #[error("today's calls are used up (perDay)")]
     OverBudget,
+    /// The ledger does not take the call: what cannot be paid for is not asked.
+    #[error("the call could not be written into the ledger, so it was not made")]
+    Unwritten,
 }
 
 impl Trouble {
@@ -79,6 +82,7 @@ impl Trouble {
             Self::Refused => SummaryResult::refused,
             Self::OtherLanguage => SummaryResult::other_language,
             Self::OverBudget => SummaryResult::over_budget,
+            Self::Unwritten => SummaryResult::unwritten,
         }
     }
 
@@ -105,6 +109,7 @@ impl Trouble {
                 | Self::Refused
                 | Self::OtherLanguage
                 | Self::OverBudget
+                | Self::Unwritten
         )
     }
 }

@@ -58,6 +58,8 @@ pub enum SummaryResult {
     other_language,
     /// The day's calls are used up.
     over_budget,
+    /// The call could not be written into the ledger, so it was not made.
+    unwritten,
 }
 
 /// Why the ledger could not be read or written. Nothing is done to a workload meanwhile.

@@ -380,7 +380,8 @@ pub enum ChannelKind {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct SummarySpec {
-    /// Whether one is asked. Default false.
+    /// Whether one is asked: once the alert is out, and the log was read or waited for, also if the incident is over by then.
+    /// Not in a storm. Default false.
     pub enabled: bool,
     /// Where it is, up to and without `/chat/completions`. Empty: OpenAI's own address. Link-local addresses are refused.
     #[schemars(length(max = 2048))]
@@ -399,7 +400,8 @@ pub struct SummarySpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 60))]
     pub per_minute: Option<i64>,
-    /// At most this many calls in any 24 hours. Default 200.
+    /// At most this many calls in any 24 hours, whatever they give and however often the agent restarts: each is written into
+    /// the ledger before it is made. Default 200.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000))]
     pub per_day: Option<i64>,

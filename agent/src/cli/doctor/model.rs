@@ -104,9 +104,8 @@ fn fix(trouble: &Trouble) -> &'static str {
         | Trouble::Unparsable
         | Trouble::Refused
         | Trouble::OtherLanguage
-        | Trouble::OverBudget => {
-            "see that spec.summary.baseUrl is that of an OpenAI-compatible API"
-        }
+        | Trouble::OverBudget
+        | Trouble::Unwritten => "see that spec.summary.baseUrl is that of an OpenAI-compatible API",
     }
 }
 
