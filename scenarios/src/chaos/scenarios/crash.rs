@@ -13,8 +13,7 @@ pub(super) const ALL: &[Scenario] = &[
         &[],
         "the database was away for a minute, and the service sits in its back-off for five more",
         back_with_its_dependency,
-    )
-    .on_probation(),
+    ),
     Scenario::new(
         "crash-hopeless",
         &[110],

@@ -118,30 +118,25 @@ fn job(case: &Case<'_>) -> Result<()> {
     case.evicted_only(0).map(drop)
 }
 
-/// Two indexes, one of which fails for good; and the Job of a CronJob, whose container the kubelet restarts.
+/// Two indexes, one of which fails for good; and the Job of a CronJob.
 fn job_kinds(case: &Case<'_>) -> Result<()> {
     case.policy(json!({}), json!({}))?;
+    let never = json!({"restartPolicy": "Never"});
     let script = "[ $JOB_COMPLETION_INDEX = 0 ] && exit 0; echo 'no such table' >&2; exit 2";
-    let import = App::new("import", script)
-        .kind("Job")
-        .pod(json!({"restartPolicy": "Never"}))
-        .spec(json!({
-            "completionMode": "Indexed", "completions": 2, "parallelism": 2,
-            "backoffLimit": 100, "backoffLimitPerIndex": 1,
-        }));
-    case.start(&import)?;
+    let import = App::new("import", script).kind("Job").pod(never.clone());
+    case.start(&import.spec(json!({
+        "completionMode": "Indexed", "completions": 2, "parallelism": 2,
+        "backoffLimit": 100, "backoffLimitPerIndex": 1,
+    })))?;
 
-    let nightly = App::new("nightly", "echo 'disk full' >&2; exit 3")
-        .kind("Job")
-        .pod(json!({"restartPolicy": "OnFailure"}));
-    let nightly = case.object(&nightly);
+    let nightly = App::new("nightly", "echo 'disk full' >&2; exit 3").kind("Job");
+    let mut once = case.object(&nightly.pod(never));
     // Never due: its Job is made as `kubectl create job --from` does it.
     let cron = case.stage.api.apply(&json!({
         "apiVersion": "batch/v1", "kind": "CronJob",
         "metadata": {"name": "nightly", "namespace": case.namespace},
-        "spec": {"schedule": "0 0 1 1 *", "suspend": true, "jobTemplate": {"spec": nightly["spec"]}},
+        "spec": {"schedule": "0 0 1 1 *", "suspend": true, "jobTemplate": {"spec": once["spec"]}},
     }))?;
-    let mut once = nightly;
     once["metadata"]["name"] = json!("nightly-1");
     once["metadata"]["ownerReferences"] = json!([{
         "apiVersion": "batch/v1", "kind": "CronJob", "name": "nightly", "uid": uid_of(&cron), "controller": true,
@@ -167,11 +162,15 @@ fn job_kinds(case: &Case<'_>) -> Result<()> {
 /// Both have a newer template that reaches no pod by itself: a rollout that is not under way, and never over.
 fn update_strategies(case: &Case<'_>) -> Result<()> {
     case.policy(json!({}), json!({"autonomy": {"level": "autonomous"}}))?;
-    let logs = App::new("logs", CRASHES_WHEN_SICK)
+    // A StatefulSet's new pod has the name of the old one, and another UID.
+    let uid = json!({"name": "UID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}});
+    let sick = CRASHES_WHEN_SICK.replace("$HOSTNAME", "$UID");
+    let app = |name| App::new(name, &sick).container(json!({"env": [uid]}));
+    let logs = app("logs")
         .kind("DaemonSet")
         .spec(json!({"updateStrategy": {"type": "OnDelete"}}));
     let partition = json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 1}});
-    let db = App::new("db", CRASHES_WHEN_SICK)
+    let db = app("db")
         .kind("StatefulSet")
         .spec(json!({"updateStrategy": partition}));
     let [log, row] = case.run_both([&logs, &db], ["logs", "db"])?;
@@ -188,8 +187,9 @@ fn update_strategies(case: &Case<'_>) -> Result<()> {
             Ok(())
         })?;
     }
-    case.sicken(&log)?;
-    case.sicken(&row)?;
+    for pod in [&log, &row] {
+        case.fault(&format!("sick-{}", uid_of(pod)), true)?;
+    }
     let evictions = case.evicted(2)?;
     for pod in [&log, &row] {
         let is_it = evictions

@@ -12,8 +12,7 @@ pub(super) const ALL: &[Scenario] = &[
         &[78],
         "the kubelet restarts a container over and over in a pod that is broken for good",
         liveness,
-    )
-    .on_probation(),
+    ),
     Scenario::new(
         "readiness-one",
         &[78],
@@ -25,8 +24,7 @@ pub(super) const ALL: &[Scenario] = &[
         &[78],
         "all replicas wait for the same dependency, and the agent restarts them too",
         no_replica_is_ready,
-    )
-    .on_probation(),
+    ),
     Scenario::new(
         "startup-stuck",
         &[78],

@@ -20,22 +20,19 @@ pub(super) const ALL: &[Scenario] = &[
         &[59],
         "a password in a crash log is sent to a language model",
         explains,
-    )
-    .on_probation(),
+    ),
     Scenario::new(
         "summary-dead",
         &[56],
         "the model's endpoint hangs, and so I hear of the outage too late",
         dead,
-    )
-    .on_probation(),
+    ),
     Scenario::new(
         "summary-hostile",
         &[58, 60],
         "somebody writes orders into a log, the model repeats them, and they are carried out",
         hostile,
-    )
-    .on_probation(),
+    ),
 ];
 
 /// What the policy says of a model that does not answer.
