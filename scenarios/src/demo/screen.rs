@@ -10,7 +10,8 @@ use super::setup::Setup;
 use super::shop;
 use super::view::{Line, View, text_at};
 use crate::chaos::alerts::Alert;
-use crate::ui;
+use crate::cluster::kubectl;
+use crate::{env, ui};
 
 /// The terminal.
 pub(super) struct Screen {
@@ -136,11 +137,16 @@ impl Screen {
         self.heading("Look further:");
         let kubeconfig = short(&setup.session.state.kubeconfig());
         let program = short(&setup.image.program);
+        // Who has none of their own uses ours.
+        let kubectl = match env::find_program("kubectl") {
+            Some(_) => "kubectl".to_owned(),
+            None => short(&kubectl::program()?),
+        };
         for line in [
             format!("export KUBECONFIG={kubeconfig}"),
-            format!("kubectl get incidents,pods,events -n {}", shop::NAMESPACE),
+            format!("{kubectl} get incidents,pods,events -n {}", shop::NAMESPACE),
             format!("{program} incidents show ID -n {}", shop::NAMESPACE),
-            format!("kubectl logs deployment/podmender -n {}", shop::HOME),
+            format!("{kubectl} logs deployment/podmender -n {}", shop::HOME),
         ] {
             self.say(&format!("  {}", self.paint.tone(Tone::Agent, &line)));
         }
@@ -159,7 +165,7 @@ fn short(path: &Path) -> String {
     if let Ok(relative) = path.strip_prefix(&here) {
         return relative.display().to_string();
     }
-    match crate::env::home().and_then(|home| path.strip_prefix(home).ok().map(Path::to_path_buf)) {
+    match env::home().and_then(|home| path.strip_prefix(home).ok().map(Path::to_path_buf)) {
         Some(inner) => format!("~/{}", inner.display()),
         None => path.display().to_string(),
     }
