@@ -26,9 +26,28 @@ pub(super) fn onset(sign: &Sign<'_>, rollout: &Rollout) -> Onset {
     };
     if was_well {
         Onset::AfterRunning
+    } else if fails_at_once(sign, rollout) {
+        Onset::NewRevision
     } else {
         Onset::AtStart
     }
+}
+
+/// Whether what runs fails as soon as the newest revision is there, with an older one to go back to: where no readiness probe holds
+/// it up, or one that was quicker than the crash, its rollout is complete before it has failed for the first time.
+fn fails_at_once(sign: &Sign<'_>, rollout: &Rollout) -> bool {
+    let ends = matches!(
+        sign.kind,
+        FailureKind::CrashLoopBackOff | FailureKind::Error | FailureKind::OOMKilled
+    );
+    ends && rollout.state == RolloutState::Complete
+        && rollout.has_previous
+        && is_of_newest(sign.pod, rollout)
+        && !had_settled(sign, rollout)
+}
+
+fn is_of_newest(pod: &PodSeen, rollout: &Rollout) -> bool {
+    pod.revision.is_some() && pod.revision == rollout.revision
 }
 
 /// A revision that did not fail for this long after it was made has started well: what fails at start fails within seconds, and
@@ -37,10 +56,9 @@ const SETTLED_IN: SignedDuration = SignedDuration::from_secs(15);
 
 /// Whether the failure began a while after the revision (or, where none is known, the pod) was made.
 fn had_settled(sign: &Sign<'_>, rollout: &Rollout) -> bool {
-    let of_newest = sign.pod.revision.is_some() && sign.pod.revision == rollout.revision;
     let made = rollout
         .since
-        .filter(|_| of_newest)
+        .filter(|_| is_of_newest(sign.pod, rollout))
         .unwrap_or(sign.pod.created);
     sign.since.duration_since(made) >= SETTLED_IN
 }
@@ -51,5 +69,5 @@ fn is_new(pod: &PodSeen, rollout: &Rollout) -> bool {
         rollout.state,
         RolloutState::Progressing | RolloutState::Stuck | RolloutState::Paused
     );
-    under_way && rollout.has_previous && pod.revision.is_some() && pod.revision == rollout.revision
+    under_way && rollout.has_previous && is_of_newest(pod, rollout)
 }

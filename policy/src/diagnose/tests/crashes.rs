@@ -119,7 +119,9 @@ fn onset_tells_revision_start_and_after_running_apart() {
     assert_eq!(onset(ran, first), Onset::AfterRunning);
     let complete = rollout(RolloutState::Complete, "r1", true);
     // Complete for a few seconds (there is no readiness probe) is not well; complete for a while is.
-    assert_eq!(onset(crash(), complete.clone()), Onset::AtStart);
+    assert_eq!(onset(crash(), complete.clone()), Onset::NewRevision);
+    let only = rollout(RolloutState::Complete, "r1", false);
+    assert_eq!(onset(crash(), only.clone()), Onset::AtStart);
     let settled = Rollout {
         since: Some(at(-3_600)),
         ..complete.clone()
@@ -135,7 +137,8 @@ fn onset_tells_revision_start_and_after_running_apart() {
             )],
         )
     };
-    assert_eq!(onset(oom(5), complete.clone()), Onset::AtStart);
+    assert_eq!(onset(oom(5), only), Onset::AtStart);
+    assert_eq!(onset(oom(5), complete.clone()), Onset::NewRevision);
     assert_eq!(onset(oom(3_000), complete), Onset::AfterRunning);
 }
 
