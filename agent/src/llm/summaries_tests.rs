@@ -464,6 +464,63 @@ async fn fault_61_a_call_that_cannot_be_written_down_is_not_made() {
 }
 
 #[tokio::test]
+async fn every_trouble_has_its_sentence_and_its_count() {
+    let secrets = Secrets::new("/nonexistent".into());
+    let endpoint = Endpoint::of(&llm::rules(), &secrets).expect("an endpoint");
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let caller = Caller::new(&endpoint, Duration::from_secs(1)).expect("a caller");
+    let metrics = Metrics::new("0", "0");
+    for (trouble, label, says) in [
+        (
+            Trouble::Misconfigured("baseUrl is none".to_owned()),
+            "misconfigured",
+            "baseUrl is none",
+        ),
+        (
+            Trouble::Unauthorized,
+            "unauthorized",
+            "put a valid one into the Secret",
+        ),
+        (
+            Trouble::UnknownModel,
+            "unknown_model",
+            "check model and baseUrl",
+        ),
+        (Trouble::RateLimited(None), "rate_limited", "429"),
+        (Trouble::Timeout, "timeout", "no answer within 20 s"),
+        (
+            Trouble::Unreachable("no route".to_owned()),
+            "unreachable",
+            "cannot be reached: no route",
+        ),
+        (Trouble::Failing(503), "failing", "answers 503"),
+        (Trouble::Redirected, "redirected", "write the final baseUrl"),
+        (Trouble::NotUnderstood(400), "not_understood", "400"),
+        (Trouble::TooLong, "too_long", "too long"),
+        (Trouble::Unparsable, "unparsable", "cannot be read"),
+        (Trouble::Refused, "refused", "cannot be shown"),
+        (Trouble::OtherLanguage, "other_language", "summary.language"),
+        (Trouble::OverBudget, "over_budget", "perDay"),
+        (Trouble::Unwritten, "unwritten", "ledger"),
+    ] {
+        let mut known = Known::new(&llm::rules(), None, Uptime::start());
+        let ended = Ended {
+            key: llm::key(),
+            form: Form::Structured,
+            caller: Some(caller.clone()),
+            result: Err(trouble.clone()),
+        };
+        known.learn(&ended, Duration::ZERO);
+        let said = known.problem.expect("a problem");
+        let fits = said.as_str().starts_with("summary: ") && said.as_str().contains(says);
+        assert!(fits, "{label}: {said}");
+        metrics.summarised(trouble.result());
+        let line = format!("podmender_summaries_total{{result=\"{label}\"}} 1");
+        assert!(metrics.encode().contains(&line), "{label}");
+    }
+}
+
+#[tokio::test]
 async fn fault_61_a_second_try_is_a_call_too() {
     let (rules, model, _tasks) = model(StatusCode::BAD_REQUEST).await;
     let rules = SummaryRules {
