@@ -39,14 +39,14 @@ pub enum Health {
 /// How the workload is when no act is to be judged.
 #[must_use]
 pub fn is_well(finding: Option<&Finding>, seen: &Observation) -> bool {
-    // The pods of a Job end; they are not there to be ready.
-    let ends = matches!(
-        seen.workload.id.kind,
-        WorkloadKind::Job | WorkloadKind::CronJob
-    );
-    finding.is_none()
-        && (ends || seen.replicas.ready >= seen.replicas.desired)
-        && !matches!(seen.workload.rollout.state, RolloutState::Progressing)
+    let runs = match seen.workload.id.kind {
+        // The pods of a Job end; they are not there to be ready. One that gave up is no better when its pods are gone.
+        WorkloadKind::Job | WorkloadKind::CronJob => {
+            seen.workload.rollout.state != RolloutState::Stuck
+        }
+        _ => seen.replicas.ready >= seen.replicas.desired,
+    };
+    finding.is_none() && runs && !matches!(seen.workload.rollout.state, RolloutState::Progressing)
 }
 
 /// Looks at what came after `attempt`: pods made since (eviction), or the whole workload (rollout).

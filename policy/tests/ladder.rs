@@ -132,6 +132,25 @@ fn fault_88_89_95_owners_that_a_restart_would_harm() {
 }
 
 #[test]
+fn fault_89_a_job_that_gave_up_is_not_well_when_its_pods_are_gone() {
+    let mut shop = Shop::new().crash_loop();
+    (shop.kind, shop.rollout) = (WorkloadKind::Job, RolloutState::Stuck);
+    shop.pass(&autonomous());
+    assert_eq!(shop.reason(), Some(Reason::OwnedByJob));
+    shop.heal();
+    shop.wait(120);
+    shop.pass(&autonomous());
+    assert_eq!(shop.phase(), Some(Phase::Escalated));
+    // Somebody ran it again, and it went well.
+    shop.rollout = RolloutState::Complete;
+    shop.wait(1);
+    shop.pass(&autonomous());
+    shop.wait(120);
+    shop.pass(&autonomous());
+    assert_eq!(shop.reason(), Some(Reason::RecoveredByItself));
+}
+
+#[test]
 fn fault_90_and_91_a_rollout_that_would_reach_nothing_is_not_begun() {
     let policy = policy(
         "scope: {namespaces: [shop]}
