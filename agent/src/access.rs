@@ -95,7 +95,7 @@ pub const RULES: &[Rule] = &[
         Where::Scoped,
         "podmender.io",
         &["approvals"],
-        // Not a verb of the API server: rbac/approvals-admission-policy.yaml asks for it where an answer came by Slack.
+        // Not a verb of the API server: rbac/approvals-admission-policy.yaml asks for it where an answer came by Slack, or nobody gave one.
         &["get", "list", "watch", "create", "attest"],
     ),
     rule(

@@ -17,6 +17,9 @@ pub enum Error {
     /// Somebody else wrote the incident, or deleted it: read again.
     #[error("the incident of {0} was changed by somebody else")]
     IncidentConflict(WorkloadRef),
+    /// The end of a question could not be recorded: it stays closed, and it is tried again.
+    #[error("the end of the question about {0} could not be recorded")]
+    Approval(WorkloadRef, #[source] kube::Error),
     /// The request did not come back in time.
     #[error("the API server did not answer in time")]
     Timeout,
@@ -34,6 +37,7 @@ impl Error {
             Self::LedgerConflict => "ledger_conflict",
             Self::Incident(..) => "incident",
             Self::IncidentConflict(_) => "incident_conflict",
+            Self::Approval(..) => "approval",
             Self::Timeout => "timeout",
             Self::Unsettled(_) => "unsettled",
         }

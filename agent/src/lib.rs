@@ -27,6 +27,7 @@ pub mod context;
 pub mod error;
 pub mod evidence;
 pub mod execute;
+pub mod expiry;
 mod health;
 pub mod http;
 pub mod lease;

@@ -81,6 +81,7 @@ fn assemble(seen: Seen, surroundings: Surroundings, state: &State) -> Observatio
     }
     Observation {
         approvals: incident.map(|i| state.answers(i)).unwrap_or_default(),
+        unclosable: incident.and_then(|i| state.unclosable(&i.id).cloned()),
         workload: seen.workload,
         suspects,
         events: seen.events,

@@ -8,6 +8,7 @@ use crate::{
     api,
     context::{Context, within},
     error::{Error, code, is_definite},
+    expiry,
     store::{Call, Draft, Place, Stored},
 };
 use jiff::Timestamp;
@@ -47,7 +48,10 @@ pub async fn intent(plan: &Plan, now: Timestamp, ctx: &Context) -> Result<(), Er
     for fact in &plan.facts {
         answered(fact, incident, now, ctx).await;
     }
-    Ok(())
+    match &plan.closes {
+        Some(asked) => expiry::close(asked, incident, ctx).await,
+        None => Ok(()),
+    }
 }
 
 /// Notes on the Approval object what became of it. The incident's `consumed` is what counts; this is for people.

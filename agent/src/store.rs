@@ -55,6 +55,8 @@ pub struct State {
     pub head: Head,
     /// Unused approvals, by their namespace and name.
     pub approvals: BTreeMap<(Name, Name), Approval>,
+    /// Questions whose end the API server does not take as an Approval, by their first place.
+    unclosable: HashMap<IncidentId, Name>,
     /// The policies in force.
     pub policies: Vec<Arc<Policy>>,
     /// What logs said, by pod UID and container.
@@ -249,6 +251,19 @@ impl State {
         unused.sort_by(|a, b| a.at.cmp(&b.at).then_with(|| a.id.cmp(&b.id)));
         unused.truncate(MAX_ANSWERS);
         unused
+    }
+
+    /// The question of an incident whose end cannot be recorded.
+    #[must_use]
+    pub fn unclosable(&self, incident: &IncidentId) -> Option<&Name> {
+        self.unclosable.get(incident)
+    }
+
+    /// Remembers that the end of the question with this first place cannot be recorded.
+    pub fn cannot_close(&mut self, incident: &IncidentId, first: Name) {
+        let open: HashSet<_> = self.incidents.values().map(|s| &s.incident.id).collect();
+        self.unclosable.retain(|id, _| open.contains(id));
+        self.unclosable.insert(incident.clone(), first);
     }
 
     /// An answer counts as proven if the admission policy was in force when it was given, and has been since.

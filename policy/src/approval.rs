@@ -120,6 +120,8 @@ pub enum Entrance {
         /// Their workspace.
         team: Text<32>,
     },
+    /// Nobody answered: the agent itself, when the time was over.
+    Agent,
 }
 
 impl Entrance {
@@ -130,7 +132,7 @@ impl Entrance {
     }
 }
 
-/// Yes, no, or not now.
+/// Yes, no, not now, or nothing in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Answer {
     /// Do it.
@@ -139,6 +141,8 @@ pub enum Answer {
     Deny,
     /// Ask again later: nothing is done and nothing new is told meanwhile.
     Snooze,
+    /// Nobody answered in time: it is not done. Written by the agent, and worth nothing before the time is over.
+    Expired,
 }
 
 impl Answer {
@@ -149,11 +153,12 @@ impl Answer {
             Self::Approve => "approved",
             Self::Deny => "denied",
             Self::Snooze => "snoozed",
+            Self::Expired => "closed",
         }
     }
 }
 
-/// A person's decision, as an `Approval` object holds it.
+/// A decision, as an `Approval` object holds it: a person's, or that nobody took one in time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Approval {
@@ -161,7 +166,7 @@ pub struct Approval {
     pub id: Name,
     /// Which incident.
     pub incident: IncidentId,
-    /// Yes or no.
+    /// Which.
     pub answer: Answer,
     /// Which remedy was shown to the person.
     pub remedy: RemedyName,

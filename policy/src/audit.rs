@@ -72,6 +72,7 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Entrance::is_kubernetes")]
         via: Entrance,
     },
+    /// Nobody answered in time, and the API server took no Approval that says so (else: `Answered`, with the answer Expired).
     Expired,
     /// A question that no longer stands, and why.
     Withdrawn {

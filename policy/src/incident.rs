@@ -1,7 +1,7 @@
 //! Incidents: one failing workload from detection to resolution, and the only functions that change a phase.
 
 use crate::{
-    approval::{Approval, ApprovalRequest, SNOOZE},
+    approval::{Answer, Approval, ApprovalRequest, SNOOZE},
     audit::{AuditRecord, Fact},
     bounds::{Message, Name, Text},
     decide::{Decision, DecisionKind, Reason},
@@ -319,12 +319,22 @@ impl Incident {
         self.status.phase = Phase::Detected;
     }
 
-    /// Whether `approval` can still be used up here.
+    /// Whether `approval` can still be used up here. The last place is kept for the end of a question's time.
     #[must_use]
     pub fn is_unused(&self, approval: &Approval) -> bool {
+        let room = match approval.answer {
+            Answer::Expired => MAX_CONSUMED,
+            Answer::Approve | Answer::Deny | Answer::Snooze => MAX_CONSUMED - 1,
+        };
         approval.incident == self.id
-            && self.status.consumed.len() < MAX_CONSUMED
+            && self.status.consumed.len() < room
             && !self.status.consumed.contains(&approval.id)
+    }
+
+    /// Whether no more answers are used up here.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.status.consumed.len() >= MAX_CONSUMED
     }
 
     /// Uses up those of `answers` that are this incident's and still unused: they count for nothing.
@@ -349,7 +359,9 @@ impl Incident {
         // Each answer is recorded, also in a crowded timeline: there are at most MAX_CONSUMED of them.
         match refused {
             None => {
-                self.status.decided_by = Some(by.clone());
+                // Of a question whose time ended nobody decided.
+                let person = (approval.answer != Answer::Expired).then(|| by.clone());
+                self.status.decided_by = person.or(self.status.decided_by.take());
                 facts.push(Fact::Answered {
                     answer: approval.answer,
                     by,

@@ -25,8 +25,10 @@ pub struct Observation {
     pub replicas: Replicas,
     /// What else goes on in the namespaces of the policy.
     pub surroundings: Surroundings,
-    /// People's answers on the workload's incident that were not used up yet (at most 16).
+    /// Answers on the workload's incident that were not used up yet (at most 16).
     pub approvals: Vec<Approval>,
+    /// The question, by its first place, whose end cannot be recorded as an Approval: the API server does not take it.
+    pub unclosable: Option<Name>,
     /// Whether what was seen is recent.
     pub freshness: Freshness,
     /// Whether logs and Events have been read (a decision that needs them waits at most 5 s).

@@ -1,6 +1,7 @@
 //! `plan`: the one function that the agent asks what to do.
 
 use crate::{
+    approval::ApprovalRequest,
     audit::Fact,
     decide::{Decision, Reason},
     diagnose::{Finding, diagnose, look_again},
@@ -29,6 +30,9 @@ pub struct Plan {
     pub act: Option<Act>,
     /// What it costs: to be written before the act. `None` for an act that was paid for before a restart.
     pub spend: Option<Spend>,
+    /// The question whose time is over and that is still open: its end is to be recorded as an Approval, in the first free
+    /// place, and the next pass rules on it as on any other answer.
+    pub closes: Option<ApprovalRequest>,
     /// Facts to chain into the audit, in order.
     pub facts: Vec<Fact>,
     /// The earliest time at which another look can come to another plan without a trigger.
@@ -171,6 +175,7 @@ impl Plan {
             decision: Decision::nothing(),
             act: None,
             spend: None,
+            closes: None,
             facts: Vec::new(),
             wake_at: None,
         }

@@ -66,6 +66,7 @@ pub enum Reason {
     SamePerson,
     NotProven,
     NotAnApprover,
+    TimeIsLeft,
 }
 
 impl Reason {
@@ -148,6 +149,7 @@ impl Reason {
                 "More than one person must approve, and nothing proves who this was: the admission policy podmender-approvals was not in force when it was given."
             }
             Self::NotAnApprover => "The person is not among the approvers of the policy.",
+            Self::TimeIsLeft => "There is still time for an answer.",
         }
     }
 

@@ -5,6 +5,7 @@
 //! A pass is cut where the agent waits: plan, pay (compare-and-swap of the ledger), write the incident (compare-and-swap), act,
 //! write the outcome. Between any two of these anything else may happen. What must hold is judged from what the API server
 //! has stored, never from what a replica thinks (invariants 4, 6, 7 and 8 of design.md):
+//! - a question that nobody answered is closed once, in the place of an answer, not before its time is over, and stays closed;
 //! - every approval is used up once: no act rests on one that another rests on, and its outcome is recorded exactly once;
 //! - no act where the policy wants a person, unless enough different people said yes, in time, to just this, and nobody no;
 //! - every act has one earlier intent; no intent is carried out twice; when all is quiet, each has an end.
@@ -17,10 +18,11 @@ mod support;
 
 use jiff::{SignedDuration, Timestamp};
 use podmender_policy::{
-    approval::{Answer, Approval, ApprovalRequest, Entrance, Proof},
+    approval::{Answer, Approval, ApprovalRequest, Entrance, Given, Proof, Search},
     audit::{AuditRecord, Chain, Fact, Head},
     bounds::Name,
-    incident::{Incident, IncidentId},
+    decide::Reason,
+    incident::{CROWDED_TIMELINE, Incident, IncidentId},
     ledger::Ledger,
     observation::Consent,
     plan::{Plan, conclude, plan},
@@ -85,6 +87,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         6 => Just(Answer::Approve),
         1 => Just(Answer::Deny),
         1 => Just(Answer::Snooze),
+        1 => Just(Answer::Expired),
     ];
     let how = prop_oneof![
         5 => Just(How::Button),
@@ -136,6 +139,8 @@ struct Replica {
     incident: Option<(Incident, u64)>,
     head: Head,
     at: At,
+    /// The question whose end could not be recorded.
+    unclosable: Option<Name>,
 }
 
 /// Where in a pass a replica is: what it has done last.
@@ -147,6 +152,8 @@ enum At {
     Paid(Plan),
     Written(Plan),
     Acted(Plan, Outcome),
+    /// What is open is written, and its time is over.
+    Closing(IncidentId, ApprovalRequest),
 }
 
 /// What was so when something was decided, as the policy and the world had it.
@@ -238,8 +245,14 @@ impl World {
             At::Rest => self.plan(who)?,
             At::Planned(plan) => self.pay(who, plan, answered),
             At::Paid(plan) => {
-                if self.write(who, &plan.incident, &plan.facts, answered) && plan.act.is_some() {
-                    self.replicas[who].at = At::Written(plan);
+                if self.write(who, &plan.incident, &plan.facts, answered) {
+                    self.replicas[who].at = match (&plan.incident, &plan.closes) {
+                        (Some(incident), Some(asked)) => {
+                            At::Closing(incident.id.clone(), asked.clone())
+                        }
+                        _ if plan.act.is_some() => At::Written(plan),
+                        _ => At::Rest,
+                    };
                 }
             }
             At::Written(plan) => {
@@ -248,6 +261,7 @@ impl World {
                     self.replicas[who].at = At::Acted(plan, outcome);
                 }
             }
+            At::Closing(incident, asked) => self.close(who, &incident, &asked),
             At::Acted(plan, outcome) => self.conclude(who, &plan, outcome, answered),
         }
         Ok(())
@@ -267,6 +281,7 @@ impl World {
             incident: newest.cloned(),
             head: Head::default(),
             at: At::Rest,
+            unclosable: None,
         };
     }
 
@@ -287,6 +302,7 @@ impl World {
         seen.approvals
             .sort_by(|a, b| a.at.cmp(&b.at).then_with(|| a.id.cmp(&b.id)));
         seen.approvals.truncate(16);
+        seen.unclosable = self.replicas[who].unclosable.clone();
         let ledger = &self.replicas[who].ledger.0;
         let made = plan(&self.policy, ledger, incident.clone(), &seen, now);
         prop_assert_eq!(
@@ -411,6 +427,43 @@ impl World {
         answered == Answered::InTime
     }
 
+    /// As `expiry::close` does it. (Whether its answer comes back changes nothing: it is all found again.)
+    fn close(&mut self, who: usize, id: &IncidentId, asked: &ApprovalRequest) {
+        let Some((incident, _)) = &self.replicas[who].incident else {
+            return;
+        };
+        let mut search = Search::new(id, asked, Given::expired()).past(&incident.status.consumed);
+        while let Some(there) = self.api.approvals.get(&search.name()) {
+            let given = Given {
+                by: there.by.clone(),
+                via: there.entrance.clone(),
+                answer: there.answer,
+            };
+            let is_unused = incident.is_unused(there);
+            if search.taken_by(given).is_some() {
+                if !is_unused {
+                    self.replicas[who].unclosable = Some(asked.slot(id, 1));
+                }
+                return;
+            }
+        }
+        let end = Approval {
+            id: search.name(),
+            incident: id.clone(),
+            answer: Answer::Expired,
+            remedy: asked.remedy,
+            uid: asked.uid.clone(),
+            generation: asked.generation,
+            by: Given::expired().by,
+            at: self.shop.now,
+            entrance: Entrance::Agent,
+            proof: Proof::Noted,
+            snooze_for: None,
+        };
+        self.answers.entry(end.id.clone()).or_insert(end.clone());
+        self.api.approvals.insert(end.id.clone(), end);
+    }
+
     /// The API server carries out what `execute.rs` asks for after its last look.
     fn act(&mut self, plan: &Plan) -> Result<Outcome, TestCaseError> {
         let (Some(act), Some(incident)) = (&plan.act, &plan.incident) else {
@@ -473,6 +526,10 @@ impl World {
                     answer: Answer::Deny,
                     ..
                 } => prop_assert!(false, "somebody said no"),
+                Fact::Answered {
+                    answer: Answer::Expired,
+                    ..
+                } => prop_assert!(false, "its time was over"),
                 Fact::Answered { approval, .. } => {
                     let given = self.answers.get(approval);
                     prop_assert!(given.is_some(), "an answer that nobody gave");
@@ -533,6 +590,9 @@ impl World {
             _ => shown,
         };
         let (by, entrance, proof) = match click.how {
+            _ if click.answer == Answer::Expired => {
+                ("podmender".to_owned(), Entrance::Agent, Proof::Noted)
+            }
             How::Button => (
                 "U0".to_owned(),
                 Entrance::Slack {
@@ -587,9 +647,40 @@ impl World {
         }
     }
 
+    /// A question is closed once, when its time is over and not before, and that ends it.
+    fn check_ends(incident: &Incident) -> Result<(), TestCaseError> {
+        let mut open: Option<Timestamp> = None;
+        let records = &incident.status.timeline;
+        for (n, record) in records.iter().enumerate() {
+            match &record.fact {
+                Fact::Asked { expires_at } => open = Some(*expires_at),
+                Fact::Snoozed { until, .. } => open = open.map(|end| end.max(*until)),
+                Fact::Answered {
+                    answer: Answer::Expired,
+                    ..
+                }
+                | Fact::Expired => {
+                    // (A crowded timeline leaves out that it was asked.)
+                    let end = open.take();
+                    prop_assert!(
+                        n >= CROWDED_TIMELINE || end.is_some(),
+                        "the end of no open question"
+                    );
+                    prop_assert!(end.is_none_or(|end| record.at >= end), "ended too early");
+                    let next = records.get(n + 1).map(|r| &r.fact);
+                    let reason = Reason::ApprovalExpired;
+                    prop_assert_eq!(next, Some(&Fact::Escalated { reason }));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// What must hold of what is stored, at any time.
     fn check(&self) -> Result<(), TestCaseError> {
         for (incident, _) in self.api.incidents.values() {
+            Self::check_ends(incident)?;
             let told = |r: &AuditRecord| match &r.fact {
                 Fact::Answered { approval, .. }
                 | Fact::Snoozed { approval, .. }

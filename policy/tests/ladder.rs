@@ -439,12 +439,119 @@ fn a_denial_leaves_it_alone() {
 #[test]
 fn silence_means_no() {
     let (mut shop, policy) = asking();
-    shop.wait(30 * 60);
-    shop.pass(&policy);
+    shop.wait(30 * 60 - 1);
+    assert_eq!(shop.pass(&policy).closes, None);
+    shop.wait(1);
+    // The end is an answer like any other: an Approval first, and then the same pass.
+    let plan = shop.pass(&policy);
+    assert!(plan.closes.is_some() && shop.phase() == Some(Phase::AwaitingApproval));
+    let plan = shop.pass(&policy);
+    let end = shop.approvals[0].clone();
+    assert_eq!(
+        plan.facts,
+        [
+            Fact::Answered {
+                answer: Answer::Expired,
+                by: "podmender".into(),
+                approval: end.id.clone(),
+                via: Entrance::Agent,
+            },
+            Fact::Escalated {
+                reason: Reason::ApprovalExpired
+            }
+        ]
+    );
     assert_eq!(
         (shop.phase(), shop.reason()),
         (Some(Phase::Escalated), Some(Reason::ApprovalExpired))
     );
+    let status = &shop.incident.as_ref().unwrap().status;
+    assert_eq!(
+        (&status.consumed, &status.decided_by),
+        (&vec![end.id], &None)
+    );
+    assert!(shop.pass(&policy).facts.is_empty(), "it is said once");
+}
+
+/// Whoever was faster by a moment has the place, and is heard by their own time.
+#[test]
+fn an_answer_of_the_last_moment_counts_and_one_after_it_does_not() {
+    for (late, phase) in [(false, Phase::Verifying), (true, Phase::AwaitingApproval)] {
+        let (mut shop, policy) = asking();
+        shop.wait(30 * 60 - 1);
+        let mut yes = answer(&shop, Answer::Approve);
+        shop.wait(2);
+        assert!(shop.look(&policy).closes.is_some());
+        if late {
+            yes.at = shop.now;
+        }
+        shop.approvals = vec![yes];
+        let plan = shop.pass(&policy);
+        assert_eq!(shop.phase(), Some(phase), "{:?}", plan.facts);
+        assert_eq!(plan.closes.is_some(), late, "in a place that is free again");
+        assert_eq!(shop.acts.len(), usize::from(!late));
+        if late {
+            shop.pass(&policy);
+            assert_eq!(shop.phase(), Some(Phase::Escalated));
+        }
+    }
+}
+
+/// What says before its time that the time is over is worth nothing, whoever wrote it.
+#[test]
+fn the_end_of_the_time_counts_only_at_the_end_of_the_time() {
+    let (mut shop, policy) = asking();
+    let forged = by(&shop, "e1", "podmender", Answer::Expired);
+    shop.approvals = vec![forged];
+    let plan = shop.pass(&policy);
+    let [Fact::ApprovalRefused { because, .. }] = plan.facts.as_slice() else {
+        panic!("{:?}", plan.facts)
+    };
+    assert_eq!(*because, Reason::TimeIsLeft);
+    // Somebody snoozes in the last moment, and that is seen only after the end was recorded.
+    shop.wait(30 * 60 - 1);
+    let snooze = by(&shop, "s1", "ann", Answer::Snooze);
+    shop.wait(1);
+    shop.pass(&policy);
+    assert_eq!(shop.approvals.len(), 2);
+    shop.approvals.push(snooze);
+    shop.pass(&policy);
+    assert_eq!(shop.phase(), Some(Phase::AwaitingApproval));
+    shop.approvals.push(by(&shop, "y1", "ann", Answer::Approve));
+    shop.pass(&policy);
+    assert_eq!(shop.acts.len(), 1);
+}
+
+/// Closed is closed, also where no object can say so.
+#[test]
+fn an_end_that_cannot_be_recorded_is_an_end() {
+    let (mut shop, policy) = asking();
+    shop.wait(30 * 60);
+    let asked = shop.look(&policy).closes.expect("closed");
+    let mut seen = shop.observe();
+    let incident = shop.incident.clone().expect("an incident");
+    seen.unclosable = Some(asked.slot(&incident.id, 1));
+    let plan = podmender_policy::plan::plan(&policy, &shop.ledger, Some(incident), &seen, shop.now);
+    assert_eq!(plan.closes, None);
+    assert_eq!(plan.facts[0], Fact::Expired);
+    assert_eq!(plan.decision.reason, Reason::ApprovalExpired);
+}
+
+/// While it happens to run, nothing can be judged: a yes that was given in time is neither lost nor carried out.
+#[test]
+fn a_yes_in_time_waits_for_what_fails() {
+    let (mut shop, policy) = asking();
+    shop.wait(30 * 60 - 1);
+    shop.approvals = vec![answer(&shop, Answer::Approve)];
+    shop.heal();
+    for _ in 0..3 {
+        shop.wait(1);
+        assert_eq!(shop.pass(&policy).closes, None);
+        assert_eq!(shop.phase(), Some(Phase::AwaitingApproval));
+    }
+    shop.fail(PodState::CrashLoop);
+    shop.pass(&policy);
+    assert_eq!(shop.acts.len(), 1);
 }
 
 #[test]

@@ -162,6 +162,7 @@ impl Run {
             }
             _ => shop.intend(&plan),
         }
+        shop.close(&plan);
         match step {
             Step::KilledAfterIntent => {}
             Step::KilledAfterAct => _ = shop.carry_out(&plan),

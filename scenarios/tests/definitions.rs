@@ -204,12 +204,18 @@ fn fault_67_and_68_the_api_server_takes_good_objects_and_refuses_bad_ones() -> R
     let (mut sulks, mut perhaps) = (incident(), approval());
     sulks["failure"] = json!("Sulks");
     perhaps["answer"] = json!("Perhaps");
+    // Only the agent says that nobody answered, and it says nothing else.
+    let (mut ended, mut approves) = (approval(), approval());
+    ended["answer"] = json!("Expired");
+    approves["via"] = json!({"type": "agent"});
     let policies = bad_policies()
         .into_iter()
         .map(|spec| ("agentpolicies", "AgentPolicy", spec));
     let others = [
         ("incidents", "Incident", sulks),
         ("approvals", "Approval", perhaps),
+        ("approvals", "Approval", ended),
+        ("approvals", "Approval", approves),
     ];
     let mut taken = Vec::new();
     let mut refusals = String::new();
@@ -389,7 +395,7 @@ fn answer_as(user: &str, more: &Value) -> Result<Result<(), String>> {
     verdict(&["create", &as_user, "--dry-run=server", "-f", "-"], &body)
 }
 
-/// An answer bears the name of who gives it, and only the agent says that one came by Slack.
+/// An answer bears the name of who gives it, and only the agent says that one came by Slack, or that there is none.
 #[test]
 #[ignore = "needs a cluster"]
 fn who_answered_is_held_by_the_api_server() -> Result<()> {
@@ -404,6 +410,7 @@ fn who_answered_is_held_by_the_api_server() -> Result<()> {
     }
     let slack = json!({"type": "slack", "user": "U1", "team": "T1"});
     let own = json!({"type": "kubernetes"});
+    let ended = json!({"by": "podmender", "answer": "Expired", "via": {"type": "agent"}});
     let mut wrong = Vec::new();
     for (user, more, allowed) in [
         ("ann", json!({"by": "ann"}), true),
@@ -419,6 +426,8 @@ fn who_answered_is_held_by_the_api_server() -> Result<()> {
         ("the-agent", json!({"by": "U1", "via": slack}), true),
         ("the-agent", json!({"by": "the-agent"}), true),
         ("the-agent", forged, false),
+        ("the-agent", ended.clone(), true),
+        ("ann", ended, false),
         ("the-agent", json!({"by": "U1"}), false),
     ] {
         let said = answer_as(user, &more)?;

@@ -1,7 +1,7 @@
 //! A fact of the audit in words: for the timeline on a terminal and in Slack.
 
 use crate::alert::story;
-use podmender_policy::audit::Fact;
+use podmender_policy::{approval::Answer, audit::Fact};
 
 /// A fact of the audit in words.
 #[must_use]
@@ -15,6 +15,11 @@ pub fn words(fact: &Fact) -> String {
             "a person is asked, until {}",
             expires_at.strftime("%H:%M:%S UTC")
         ),
+        Fact::Answered {
+            answer: Answer::Expired,
+            approval,
+            ..
+        } => format!("nobody answered in time ({approval})"),
         Fact::Answered {
             answer,
             by,

@@ -186,9 +186,12 @@ fn answer(timeline: &[AuditRecord], asked: Option<&ApprovalRequest>) -> Option<S
             people.push((by, via));
             approved(&people, asked)
         }
-        Fact::Answered { by, via, .. } => {
-            Sentence::text("Denied by ").by(by.as_str(), via).then(".")
-        }
+        Fact::Answered {
+            answer: Answer::Deny | Answer::Snooze,
+            by,
+            via,
+            ..
+        } => Sentence::text("Denied by ").by(by.as_str(), via).then("."),
         Fact::ApprovalRefused {
             by, because, via, ..
         } => Sentence::text("The answer of ")

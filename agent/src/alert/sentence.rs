@@ -51,6 +51,7 @@ impl Sentence {
             Entrance::Slack { user, .. } => self.member(user.as_str()),
             Entrance::Kubernetes if name.is_empty() => self.then("somebody"),
             Entrance::Kubernetes => self.then(name),
+            Entrance::Agent => self.then("Podmender"),
         }
     }
 

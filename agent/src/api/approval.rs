@@ -1,4 +1,4 @@
-//! `Approval`: a person's decision on what an incident asks.
+//! `Approval`: a person's decision on what an incident asks, or the agent's word that nobody took one in time.
 //!
 //! Who may create one is a matter of RBAC on `approvals.podmender.io`, and the API server tells a controller not who did.
 //! `spec.by` is therefore a note, unless the admission policy in `rbac/approvals-admission-policy.yaml` is in force, which
@@ -37,7 +37,7 @@ use serde::{Deserialize, Serialize};
     schema = "disabled",
     status = "ApprovalStatus",
     derive = "PartialEq",
-    doc = "A person's decision on what an incident asks",
+    doc = "What was decided on what an incident asks, and by whom",
     shortname = "appr",
     category = "podmender",
     label("app.kubernetes.io/part-of", "podmender"),
@@ -62,7 +62,7 @@ use serde::{Deserialize, Serialize};
 pub struct ApprovalBody {
     /// Which incident, in the same namespace.
     pub incident: IncidentId,
-    /// Yes or no.
+    /// Yes, no, or not now. Expired: nobody answered in time; the agent writes that.
     pub answer: Answer,
     /// Which remedy was shown to the person.
     pub remedy: RemedyName,
@@ -73,7 +73,7 @@ pub struct ApprovalBody {
     /// Who decided: a note, unless an admission policy compares it with the API server's user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Text<256>>,
-    /// By which entrance it came. Absent: kubectl. Slack's are written by the agent alone.
+    /// By which entrance it came. Absent: kubectl. Others are written by the agent alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub via: Option<Entrance>,
     /// Of a snooze: for how long, from 15m to 24h. Absent: 1h.
@@ -109,6 +109,12 @@ pub enum ApprovalResult {
 const SNOOZE_FOR: schema::Rule = (
     "self.spec.answer == 'Snooze' || !has(self.spec.snoozeFor)",
     "snoozeFor belongs to the answer Snooze",
+);
+
+/// That nobody answered in time is nobody's answer.
+const ENDED_BY_AGENT: schema::Rule = (
+    "(self.spec.answer == 'Expired') == (has(self.spec.via) && self.spec.via.type == 'agent')",
+    "Expired is what the agent itself says, and all that it says",
 );
 
 fn snooze_for(_: &mut SchemaGenerator) -> Schema {
@@ -203,7 +209,12 @@ impl Approval {
 pub(super) fn crd() -> Result<CustomResourceDefinition, NotStructural> {
     schema::complete::<ApprovalBody, ApprovalStatus>(
         Approval::crd(),
-        &[schema::IMMUTABLE_SPEC, schema::USED_UP_ONCE, SNOOZE_FOR],
+        &[
+            schema::IMMUTABLE_SPEC,
+            schema::USED_UP_ONCE,
+            SNOOZE_FOR,
+            ENDED_BY_AGENT,
+        ],
         &["spec"],
     )
 }

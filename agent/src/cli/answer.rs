@@ -58,6 +58,7 @@ pub async fn run(global: &Global, args: &AnswerArgs, answer: Answer) -> anyhow::
             ),
             Answer::Deny => "The agent leaves it, and a person has to see to it".to_owned(),
             Answer::Snooze => "The agent asks for an hour longer".to_owned(),
+            Answer::Expired => "The time for an answer is over".to_owned(),
         };
         writeln!(
             to,
@@ -72,6 +73,7 @@ fn verb(answer: Answer) -> &'static str {
         Answer::Approve => "approve",
         Answer::Deny => "deny",
         Answer::Snooze => "snooze",
+        Answer::Expired => "close",
     }
 }
 
@@ -115,7 +117,7 @@ async fn place(
     let mut search = Search::new(&id, asked, made.given());
     loop {
         let made = match answer {
-            Answer::Approve | Answer::Deny => at(&search.name(), made.clone()),
+            Answer::Approve | Answer::Deny | Answer::Expired => at(&search.name(), made.clone()),
             // Putting it off decides nothing: it takes nobody's place.
             Answer::Snooze => beside(&asked.slot(&id, 0), made.clone()),
         };
@@ -138,6 +140,9 @@ fn explain(why: &NoPlace) -> String {
         NoPlace::Before => "you have answered so already".to_owned(),
         NoPlace::Otherwise(before) => {
             format!("you have {} it before, and that holds", before.done())
+        }
+        NoPlace::Taken(other) if other.answer == Answer::Expired => {
+            "the time for an answer is over, so nothing is done".to_owned()
         }
         NoPlace::Taken(other) if other.by.is_empty() => {
             format!("somebody {} it before you", other.answer.done())

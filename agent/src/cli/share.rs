@@ -1,7 +1,7 @@
 //! `--share`: what is shown is made fit to paste elsewhere. Secrets are out of an incident anyway; here go whose it is and where
 //! it runs: people, names of the namespace and the workload, addresses.
 
-use podmender_policy::{audit::Fact, incident::Incident, redact};
+use podmender_policy::{approval::Entrance, audit::Fact, incident::Incident, redact};
 use serde_json::Value;
 use std::net::IpAddr;
 
@@ -135,6 +135,10 @@ fn is_mailbox(word: &str) -> bool {
 fn people(incident: &Incident) -> Vec<String> {
     let facts = incident.status.timeline.iter().map(|record| &record.fact);
     let named = facts.filter_map(|fact| match fact {
+        Fact::Answered {
+            via: Entrance::Agent,
+            ..
+        } => None,
         Fact::Answered { by, .. } | Fact::Snoozed { by, .. } | Fact::ApprovalRefused { by, .. } => {
             Some(by.to_string())
         }

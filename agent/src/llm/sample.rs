@@ -103,6 +103,7 @@ pub(crate) fn observation(incident: &Incident, events: &[String]) -> Observation
         },
         surroundings: Surroundings::default(),
         approvals: Vec::new(),
+        unclosable: None,
         freshness: Freshness::Fresh,
         evidence: EvidenceState::Complete,
         disruption: Disruption::Allowed,

@@ -16,7 +16,7 @@ use super::{
 use crate::{alert::slack_details::details_view, context::Context};
 use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
 use podmender_policy::{
-    approval::{NoPlace, SNOOZE},
+    approval::{Answer, NoPlace, SNOOZE},
     bounds::Name,
     incident::Incident,
     observation::{Freshness, Presence},
@@ -246,6 +246,13 @@ impl Intake {
                 "You have {} it before, and that holds.",
                 before.done()
             )),
+            Ending::Recorded(Recorded::Not(NoPlace::Taken(other)))
+                if other.answer == Answer::Expired =>
+            {
+                Private::text(
+                    "The time for an answer ended a moment before. Your press changed nothing.",
+                )
+            }
             Ending::Recorded(Recorded::Not(NoPlace::Taken(other))) => {
                 Private::default().whose(other).then(format!(
                     " {} it before you. Your press changed nothing.",

@@ -25,7 +25,7 @@ pub mod response;
 pub(crate) mod rig;
 pub mod ruling;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 pub mod secret;
 pub mod socket;
 pub mod verify;

@@ -3,6 +3,7 @@
 use super::apis::Apis;
 use crate::{
     alert::{Outbox, Secrets},
+    api::ApprovalBody,
     context::{Clock, Context, Outlets},
     metrics::Metrics,
     queue::Queue,
@@ -19,7 +20,7 @@ use axum::{
 };
 use http::{Method, Request, Response};
 use kube::{Client, client::Body};
-use podmender_policy::{incident::Incident, rules::Policy};
+use podmender_policy::{bounds::Name, incident::Incident, rules::Policy};
 use reqwest::Url;
 use serde_json::{Value, json};
 use std::{
@@ -31,7 +32,7 @@ use tokio::{net::TcpListener, sync::mpsc, task::JoinSet};
 
 /// What the API server does with a `create`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Mood {
+pub(crate) enum Mood {
     /// Creates, or says 409.
     #[default]
     Well,
@@ -47,9 +48,9 @@ pub(super) enum Mood {
 
 /// An API server that knows Approvals.
 #[derive(Clone, Default)]
-pub(super) struct Server {
-    pub(super) approvals: Arc<Mutex<BTreeMap<String, Value>>>,
-    pub(super) mood: Arc<Mutex<Mood>>,
+pub(crate) struct Server {
+    pub(crate) approvals: Arc<Mutex<BTreeMap<String, Value>>>,
+    pub(crate) mood: Arc<Mutex<Mood>>,
 }
 
 fn status(code: u16, reason: &str) -> (u16, Value) {
@@ -98,7 +99,8 @@ impl Server {
     }
 
     fn create(&self, body: &[u8], mood: Mood) -> (u16, Value) {
-        let object: Value = serde_json::from_slice(body).expect("JSON");
+        let mut object: Value = serde_json::from_slice(body).expect("JSON");
+        object["metadata"]["creationTimestamp"] = json!("2026-11-21T09:00:00Z");
         let name = object["metadata"]["name"]
             .as_str()
             .expect("a name")
@@ -114,15 +116,22 @@ impl Server {
         (201, object)
     }
 
+    /// Somebody has made this one.
+    pub(crate) fn has(&self, name: &Name, spec: &ApprovalBody) {
+        let object = crate::api::Approval::new(name.as_str(), spec.clone());
+        let object = serde_json::to_vec(&object).expect("JSON");
+        assert_eq!(self.create(&object, Mood::Well).0, 201);
+    }
+
     /// What they go with.
-    pub(super) fn owners(&self) -> Vec<Value> {
+    pub(crate) fn owners(&self) -> Vec<Value> {
         let kept = self.approvals.lock().expect("lock");
         let owner = |object: &Value| object["metadata"]["ownerReferences"][0].clone();
         kept.values().map(owner).collect()
     }
 
     /// The specs that were written.
-    pub(super) fn written(&self) -> Vec<Value> {
+    pub(crate) fn written(&self) -> Vec<Value> {
         let kept = self.approvals.lock().expect("lock");
         kept.values().map(|object| object["spec"].clone()).collect()
     }
@@ -188,7 +197,7 @@ impl Slack {
 /// An agent that knows one incident under one policy.
 pub(crate) struct Rig {
     pub(crate) ctx: Arc<Context>,
-    pub(super) server: Server,
+    pub(crate) server: Server,
     pub(super) slack: Slack,
     /// Where Slack is.
     pub(super) origin: String,
@@ -258,7 +267,7 @@ pub(crate) async fn rig(test: &str) -> Rig {
 
 impl Rig {
     /// Puts an incident and the one policy into the agent's memory.
-    pub(super) fn knows(&self, incident: &Incident, policy: Policy) {
+    pub(crate) fn knows(&self, incident: &Incident, policy: Policy) {
         let mut state = self.ctx.store.lock();
         let stored = Stored {
             incident: incident.clone(),

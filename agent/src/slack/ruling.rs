@@ -7,6 +7,7 @@ use crate::alert::story;
 use jiff::{SignedDuration, Timestamp};
 use podmender_policy::{
     approval::{Answer, ApprovalRequest, NoRight, SlackPerson},
+    audit::Fact,
     decide::Reason,
     incident::{Incident, Phase},
     rules::Policy,
@@ -205,13 +206,23 @@ fn answer(
 /// Why an incident that asks for nothing asks for nothing.
 fn closed(incident: &Incident) -> Refusal {
     let status = &incident.status;
-    match (&status.decided_by, status.reason, &status.approval) {
-        (_, Reason::ApprovalExpired, Some(asked)) => Refusal::Expired(asked.expires_at),
-        (Some(by), ..) => Refusal::Decided {
+    let is_end = |fact: &Fact| {
+        let expired = Answer::Expired;
+        matches!(fact, Fact::Expired)
+            || matches!(fact, Fact::Answered { answer, .. } if *answer == expired)
+    };
+    let mut newest = status.timeline.iter().rev();
+    let ended = match status.reason {
+        Reason::ApprovalExpired => newest.find(|record| is_end(&record.fact)),
+        _ => None,
+    };
+    match (ended, &status.decided_by) {
+        (Some(record), _) => Refusal::Expired(record.at),
+        (None, Some(by)) => Refusal::Decided {
             by: by.to_string(),
             phase: status.phase,
         },
-        _ => Refusal::NotAsked(status.phase),
+        (None, None) => Refusal::NotAsked(status.phase),
     }
 }
 

@@ -4,6 +4,7 @@ use super::*;
 use crate::slack::sample::{asking, person, policy};
 use podmender_policy::{
     approval::{Entrance, PersonKind, Proof, Vote},
+    audit::Chain,
     remedy::RemedyName,
     rules::Approvers,
 };
@@ -94,6 +95,17 @@ fn fault_46_what_is_over_is_not_answered() {
     let mut expired = asking(now());
     expired.status.phase = Phase::Escalated;
     expired.status.reason = Reason::ApprovalExpired;
+    expired.status.approval = None;
+    // Of two who had to approve, one did.
+    expired.status.decided_by = Some("U0BEN0001".into());
+    let end = Fact::Answered {
+        answer: Answer::Expired,
+        by: "podmender".into(),
+        approval: "api-1-x-0-2".into(),
+        via: Entrance::Agent,
+    };
+    let mut chain = Chain::default();
+    expired.status.timeline = vec![chain.append(now(), expired.id.clone(), end)];
     assert!(says(&expired, now()).starts_with("The time for an answer ended"));
 }
 

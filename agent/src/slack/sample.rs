@@ -12,7 +12,7 @@ use podmender_policy::{
 };
 
 /// An incident that asks since a minute before `now`, for half an hour.
-pub(super) fn asking(now: Timestamp) -> Incident {
+pub(crate) fn asking(now: Timestamp) -> Incident {
     let mut incident = sample::incident("api");
     incident.status.phase = Phase::AwaitingApproval;
     incident.status.approval = Some(ApprovalRequest {
@@ -37,7 +37,7 @@ pub(super) fn ticket(incident: &Incident) -> String {
 }
 
 /// Ada and Carl may answer, and whoever is in S0ONCALL.
-pub(super) fn policy() -> Policy {
+pub(crate) fn policy() -> Policy {
     Policy {
         name: "shop".into(),
         namespace: "podmender".into(),

@@ -155,6 +155,7 @@ async fn the_first_card_after_an_answer_names_who_gave_it() {
         decision,
         act: None,
         spend: None,
+        closes: None,
         facts: Vec::new(),
         wake_at: None,
     };

@@ -32,6 +32,16 @@ pub enum NoPlace {
 }
 
 impl Given {
+    /// That nobody answered in time: the agent's own word.
+    #[must_use]
+    pub fn expired() -> Self {
+        Self {
+            by: Text::from("podmender"),
+            via: Entrance::Agent,
+            answer: Answer::Expired,
+        }
+    }
+
     /// What `other`, which has the place already, means for this one.
     #[must_use]
     pub fn behind(&self, other: Self) -> NoPlace {
@@ -49,6 +59,7 @@ impl Given {
                 self.by == other.by && !self.by.is_empty()
             }
             (Entrance::Slack { user: a, .. }, Entrance::Slack { user: b, .. }) => a == b,
+            (Entrance::Agent, Entrance::Agent) => true,
             _ => false,
         }
     }
@@ -66,7 +77,7 @@ pub struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    /// A place for a yes or a no to `asked`.
+    /// A place for a yes or a no to `asked`, or for the end of its time.
     #[must_use]
     pub fn new(incident: &'a IncidentId, asked: &'a ApprovalRequest, mine: Given) -> Self {
         Self {
@@ -76,6 +87,15 @@ impl<'a> Search<'a> {
             place: 1,
             approved: false,
         }
+    }
+
+    /// Past the places of answers that were used up, whether or not their objects are still there.
+    #[must_use]
+    pub fn past(mut self, used: &[Name]) -> Self {
+        while self.place < self.asked.needed && used.contains(&self.name()) {
+            self.place += 1;
+        }
+        self
     }
 
     /// The name to create now.

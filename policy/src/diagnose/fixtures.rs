@@ -32,6 +32,7 @@ pub(crate) fn seen(suspects: Vec<PodSeen>) -> Observation {
         replicas: Replicas::default(),
         surroundings: Surroundings::default(),
         approvals: Vec::new(),
+        unclosable: None,
         freshness: Freshness::Fresh,
         evidence: EvidenceState::Complete,
         disruption: Disruption::Allowed,

@@ -144,9 +144,13 @@ impl Pass<'_> {
         let mut answers = self.seen.approvals.clone();
         answers.sort_by(|a, b| a.at.cmp(&b.at).then_with(|| a.id.cmp(&b.id)));
         answers.dedup_by(|a, b| a.id == b.id);
-        let mut valid = Vec::new();
+        let (mut valid, mut ends) = (Vec::new(), Vec::new());
         for answer in answers {
             if !self.incident.is_unused(&answer) {
+                continue;
+            }
+            if answer.answer == Answer::Expired {
+                ends.push(answer);
                 continue;
             }
             match self.invalid(&answer) {
@@ -155,7 +159,17 @@ impl Pass<'_> {
                 None => valid.push(answer),
             }
         }
+        // The time that is over now need not be over if somebody snoozed it: that is known only here.
+        if self.time_is_left().is_some() {
+            self.refuse(&ends, Reason::TimeIsLeft);
+        }
         valid
+    }
+
+    /// Until when an answer may still be given, if there is time left.
+    fn time_is_left(&self) -> Option<Timestamp> {
+        let asked = self.incident.status.approval.as_ref();
+        asked.map(|a| a.expires_at).filter(|end| self.now < *end)
     }
 
     /// Answers that come when nothing is asked: a snooze counts on any open incident, the rest is refused by its reason.
@@ -208,6 +222,8 @@ impl Pass<'_> {
     fn is_approver(&self, answer: &Approval) -> bool {
         match &answer.entrance {
             Entrance::Kubernetes => true,
+            // The agent gives no answers but that nobody gave one.
+            Entrance::Agent => false,
             Entrance::Slack { user, team } => self.policy.approvers.may_have_answered(user, team),
         }
     }
@@ -252,17 +268,36 @@ impl Pass<'_> {
 
     /// Waits for an answer, or gives up when the time is over (closed: not done).
     pub(super) fn awaiting(mut self, until: Option<Timestamp>) -> Plan {
-        let expires = self
-            .incident
-            .status
-            .approval
-            .as_ref()
-            .map_or(self.now, |r| r.expires_at);
-        if self.now >= expires {
+        if let Some(end) = self.time_is_left() {
+            return self.keep(Some(until.map_or(end, |u| u.min(end))));
+        }
+        // Nothing fails just now: what was given in time is judged when it fails again, and void when it is well.
+        let given = self.sift();
+        match self.time_is_left() {
+            Some(end) => self.keep(Some(until.map_or(end, |u| u.min(end)))),
+            None if given.is_empty() => self.close(),
+            None => self.keep(until),
+        }
+    }
+
+    /// The time is over, and no answer that was given in it is left. That is recorded like an answer, in the place of one:
+    /// whoever was faster by a moment has that place, and is heard first.
+    fn close(mut self) -> Plan {
+        let ends = |a: &&Approval| a.answer == Answer::Expired && self.incident.is_unused(a);
+        if let Some(end) = self.seen.approvals.iter().find(ends).cloned() {
+            self.incident.consume(&end, None, &mut self.facts);
+            return self.escalate(Reason::ApprovalExpired, "");
+        }
+        let asked = self.incident.status.approval.clone();
+        let first = asked.as_ref().map(|a| a.slot(&self.incident.id, 1));
+        if asked.is_none() || self.incident.is_full() || first == self.seen.unclosable {
             self.incident.note(Fact::Expired, &mut self.facts);
             return self.escalate(Reason::ApprovalExpired, "");
         }
-        self.keep(Some(until.map_or(expires, |u| u.min(expires))))
+        Plan {
+            closes: asked,
+            ..self.keep(None)
+        }
     }
 }
 

@@ -400,6 +400,7 @@ impl Pass<'_> {
             decision,
             act: None,
             spend: None,
+            closes: None,
             facts: std::mem::take(&mut self.facts),
             wake_at: look.map(|l| {
                 let lapse = look_again(self.seen, self.now);

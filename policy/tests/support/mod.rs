@@ -181,6 +181,7 @@ impl Shop {
             },
             surroundings: self.surroundings,
             approvals: self.approvals.clone(),
+            unclosable: None,
             freshness: self.freshness,
             evidence: EvidenceState::Complete,
             disruption: self.disruption,
@@ -270,6 +271,18 @@ impl Shop {
         )
     }
 
+    /// Records that the time is over, as `expiry::close` does.
+    pub fn close(&mut self, plan: &Plan) {
+        let (Some(asked), Some(incident)) = (&plan.closes, &plan.incident) else {
+            return;
+        };
+        let name = asked.slot(&incident.id, 1);
+        if let Some(mut end) = self.answer(name.as_str(), Answer::Expired) {
+            (end.by, end.entrance) = ("podmender".into(), Entrance::Agent);
+            self.approvals.push(end);
+        }
+    }
+
     /// Writes the intent, as `record::intent` does.
     pub fn intend(&mut self, plan: &Plan) {
         self.ledger.prune(self.now);
@@ -316,6 +329,7 @@ impl Shop {
     pub fn pass(&mut self, policy: &Policy) -> Plan {
         let plan = self.look(policy);
         self.intend(&plan);
+        self.close(&plan);
         if plan.act.is_some() {
             let outcome = self.carry_out(&plan);
             self.conclude(&plan, outcome);

@@ -1,5 +1,5 @@
 //! The loop through Slack: a card asks, a person answers with a button, and what comes of it is on the card.
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use super::Scenario;
@@ -152,6 +152,17 @@ fn expire(case: &Case<'_>) -> Result<()> {
     case.stands("web", "Escalated", "ApprovalExpired")?;
     let after = case.card("web", "Nobody answered in time")?;
     ensure!(!after.has(APPROVE), "the card can still be approved");
+    // The end is an answer like any other, by the agent, and used up once.
+    wait::until("the end is an Approval that counted", 10, || {
+        let answers = case.approvals()?;
+        let [end] = answers.as_slice() else {
+            bail!("not one answer: {answers:?}")
+        };
+        let is = [&end["spec"]["answer"], &end["spec"]["via"]["type"]];
+        ensure!(is == ["Expired", "agent"], "{end}");
+        ensure!(end["status"]["result"] == "Accepted", "{end}");
+        Ok(())
+    })?;
     case.slack()
         .click_late("ada", &card.channel, &card.ts, APPROVE)?;
     case.told_in_private("ada", "")?;
