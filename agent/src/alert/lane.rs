@@ -464,3 +464,7 @@ fn in_storm(notice: &Notice) -> bool {
 #[cfg(test)]
 #[path = "lane_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "outage_tests.rs"]
+mod outage_tests;

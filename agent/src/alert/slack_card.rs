@@ -154,6 +154,9 @@ fn told(notice: &Notice, story: &Story, now: Timestamp) -> Vec<Value> {
 }
 
 /// What follows in the thread when a card's news must not be missed: what is the case now, and what is wanted.
+///
+/// Who answered is named as a member, which notifies them: whoever decided hears what came of it, once, and nobody else does. (The card
+/// itself names them without a notice, as an update of a message gives none.)
 #[must_use]
 pub fn follow_up(notice: &Notice, form: Form, now: Timestamp) -> Card {
     let story = story::of(notice, now);

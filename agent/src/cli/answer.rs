@@ -139,7 +139,10 @@ fn explain(why: &NoPlace) -> String {
     match why {
         NoPlace::Before => "you have answered so already".to_owned(),
         NoPlace::Otherwise(before) => {
-            format!("you have {} it before, and that holds", before.done())
+            format!(
+                "you have {} it before, and the first answer counts",
+                before.done()
+            )
         }
         NoPlace::Taken(other) if other.answer == Answer::Expired => {
             "the time for an answer is over, so nothing is done".to_owned()
@@ -252,7 +255,7 @@ mod tests {
         );
         assert_eq!(
             explain(&NoPlace::Otherwise(Answer::Approve)),
-            "you have approved it before, and that holds"
+            "you have approved it before, and the first answer counts"
         );
     }
 

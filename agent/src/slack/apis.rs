@@ -14,7 +14,9 @@ use reqwest::Url;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
+use tokio::time::Instant;
 
 /// The clients, each made when its token is first named.
 #[derive(Debug)]
@@ -24,7 +26,12 @@ pub struct Apis {
     interactions: Interactions,
     ears: Arc<Ears>,
     known: Mutex<BTreeMap<Source, Api>>,
+    /// Whether presses come in from cards that are posted with a token, as the Secret stood then.
+    heard: Mutex<BTreeMap<Source, (Instant, Answers)>>,
 }
+
+/// An answer from the files counts for so long: the kubelet takes longer to replace them, and every pass asks.
+const FRESH: Duration = Duration::from_secs(1);
 
 impl Apis {
     /// `base` is `https://slack.com/api/` outside tests; tokens are files in `folder`. What is pressed in Slack leads nowhere yet.
@@ -36,6 +43,7 @@ impl Apis {
             interactions: Interactions::Off,
             ears: Arc::default(),
             known: Mutex::default(),
+            heard: Mutex::default(),
         }
     }
 
@@ -48,18 +56,43 @@ impl Apis {
         }
     }
 
-    /// How readers of a card that is posted with `token` can answer, as the Secret stands now: by buttons only if presses come in,
-    /// and from the app that posts it.
+    /// How readers of a card that is posted with `token` can answer, as the Secret stands now (or stood a second ago): by buttons
+    /// only if presses come in, and from the app that posts it.
     #[must_use]
     pub fn answers(&self, token: &Source) -> Answers {
-        let by = match self.interactions {
-            Interactions::Off => return Answers::ByCommand,
-            Interactions::Socket => APP_TOKEN,
-            Interactions::Http => SIGNING_SECRET,
-        };
-        if self.trouble().is_some() {
+        // That Slack refuses the token counts at once.
+        if self.interactions == Interactions::Off || self.ears.trouble().is_some() {
             return Answers::ByCommand;
         }
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        match heard.get(token) {
+            Some((at, answers)) if at.elapsed() < FRESH => *answers,
+            _ => {
+                let answers = self.look(token);
+                match answers {
+                    Answers::ByButton => heard.insert(token.clone(), (Instant::now(), answers)),
+                    // What was missing counts as soon as it is there.
+                    Answers::ByCommand => heard.remove(token),
+                };
+                answers
+            }
+        }
+    }
+
+    /// The secret by which presses come in, by the name of its file.
+    fn hears_by(&self) -> Option<&'static str> {
+        match self.interactions {
+            Interactions::Off => None,
+            Interactions::Socket => Some(APP_TOKEN),
+            Interactions::Http => Some(SIGNING_SECRET),
+        }
+    }
+
+    /// What the files say now.
+    fn look(&self, token: &Source) -> Answers {
+        let Some(by) = self.hears_by() else {
+            return Answers::ByCommand;
+        };
         let posts = Secret::new(self.folder.clone(), token.clone()).read();
         let answers = self.secret(BOT_TOKEN).read();
         let same_app = posts.is_ok() && posts == answers;
@@ -75,10 +108,16 @@ impl Apis {
         Arc::clone(&self.ears)
     }
 
-    /// Why nothing that is pressed comes in, if a person has to mend it.
+    /// Why nothing that is pressed comes in, if a person has to mend it: Slack refuses what is in the Secret, or it is not there.
     #[must_use]
     pub fn trouble(&self) -> Option<Text<256>> {
-        self.ears.trouble()
+        let refused = self.ears.trouble();
+        refused.or_else(|| {
+            let by = self.hears_by()?;
+            let why = self.secret(by).read().err()?;
+            let said = format!("nothing that is pressed in Slack comes in ({by}): {why}");
+            Some(Text::new(&said))
+        })
     }
 
     /// The client for a policy's `token`.
@@ -110,6 +149,25 @@ mod tests {
     use super::*;
     use crate::slack::answer::ApiError;
 
+    /// Every pass asks; the files are read once in a second.
+    #[tokio::test(start_paused = true)]
+    async fn what_the_files_say_is_read_once_in_a_second() {
+        let dir = std::env::temp_dir().join(format!("podmender-heard-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).expect("folder");
+        let put = |name: &str, value: &str| std::fs::write(dir.join(name), value).expect("secret");
+        put(BOT_TOKEN, "xoxb-1");
+        put(APP_TOKEN, "xapp-1");
+        let base = "https://slack.com/api/".parse().expect("address");
+        let apis = Apis::new(base, Secrets::new(dir.clone())).heard_by(Interactions::Socket);
+        let app = Source::Named(Name::new(BOT_TOKEN));
+        assert_eq!(apis.answers(&app), Answers::ByButton);
+        put(APP_TOKEN, "");
+        tokio::time::advance(FRESH / 2).await;
+        assert_eq!(apis.answers(&app), Answers::ByButton);
+        tokio::time::advance(FRESH).await;
+        assert_eq!(apis.answers(&app), Answers::ByCommand);
+    }
+
     /// An app that nobody listens to has no buttons; one whose token was put in later has them from then on.
     #[test]
     fn there_are_buttons_where_presses_come_in_and_only_there() {
@@ -128,20 +186,26 @@ mod tests {
         }
         put(BOT_TOKEN, "xoxb-1");
         put("OTHER_TOKEN", "xoxb-2");
-        assert_eq!(socket.answers(&app), Answers::ByCommand);
+        assert_eq!(socket.look(&app), Answers::ByCommand);
+        for (apis, name) in [(&socket, APP_TOKEN), (&http, SIGNING_SECRET)] {
+            let trouble = apis.trouble().expect("something is missing").to_string();
+            assert!(trouble.contains(&format!("comes in ({name})")), "{trouble}");
+        }
+        assert_eq!(apis(Interactions::Off).trouble(), None, "nobody expects it");
         put(APP_TOKEN, "xapp-1\n");
-        assert_eq!(socket.answers(&app), Answers::ByButton);
-        assert_eq!(http.answers(&app), Answers::ByCommand);
+        assert_eq!(socket.trouble(), None);
+        assert_eq!(socket.look(&app), Answers::ByButton);
+        assert_eq!(http.look(&app), Answers::ByCommand);
         put(SIGNING_SECRET, "s");
-        assert_eq!(http.answers(&app), Answers::ByButton);
-        assert_eq!(apis(Interactions::Off).answers(&app), Answers::ByCommand);
+        assert_eq!(http.look(&app), Answers::ByButton);
+        assert_eq!(apis(Interactions::Off).look(&app), Answers::ByCommand);
         // What is pressed on another app's card does not come in here.
-        assert_eq!(socket.answers(&other), Answers::ByCommand);
+        assert_eq!(socket.look(&other), Answers::ByCommand);
         put("OTHER_TOKEN", "xoxb-1");
-        assert_eq!(socket.answers(&other), Answers::ByButton);
+        assert_eq!(socket.look(&other), Answers::ByButton);
         let revoked = ApiError::Revoked("invalid_auth".into());
         socket.ears().refused(&revoked);
-        assert_eq!(socket.answers(&app), Answers::ByCommand);
+        assert_eq!(socket.answers(&app), Answers::ByCommand, "at once");
         let trouble = socket.trouble().expect("a trouble");
         assert!(
             trouble.as_str().ends_with("renew it in the Secret"),
@@ -152,8 +216,8 @@ mod tests {
             .refused(&ApiError::Unreachable("no DNS".to_owned()));
         assert_eq!(socket.trouble(), Some(trouble), "that tells nothing new");
         socket.ears().open();
-        assert_eq!(socket.answers(&app), Answers::ByButton);
+        assert_eq!(socket.look(&app), Answers::ByButton);
         put(APP_TOKEN, "\n");
-        assert_eq!(socket.answers(&app), Answers::ByCommand);
+        assert_eq!(socket.look(&app), Answers::ByCommand);
     }
 }

@@ -151,6 +151,7 @@ impl Intake {
                     incident: &case.incident,
                     uid: &case.uid,
                     speaker,
+                    leaving: &self.leaving,
                 };
                 let ending = self.recorded(desk.snooze(span).await, case, speaker, "snooze", came);
                 let text = || {

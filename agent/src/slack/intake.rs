@@ -22,8 +22,11 @@ use podmender_policy::{
     observation::{Freshness, Presence},
     rules::Policy,
 };
-use std::sync::Arc;
-use tokio::{sync::mpsc, time::Instant};
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep},
+};
 use tokio_util::sync::CancellationToken;
 
 /// So much is worked on at once; one slow answer of Slack or the API server holds up nobody else.
@@ -34,7 +37,12 @@ pub struct Intake {
     pub(super) ctx: Arc<Context>,
     pub(super) api: Api,
     pub(super) people: People,
+    /// The end is near: what the API server has not taken by then is not waited for, so that people can be told.
+    pub(super) leaving: CancellationToken,
 }
+
+/// How long what is under way may go on after the agent was told to stop. Its tasks have 10 s in all.
+const LAST_MOMENTS: Duration = Duration::from_secs(5);
 
 /// An incident that a ticket leads to.
 pub(super) struct Case {
@@ -79,7 +87,12 @@ impl Intake {
     pub fn new(ctx: Arc<Context>) -> Self {
         let api = ctx.slack.app();
         let people = People::new(api.clone());
-        Self { ctx, api, people }
+        Self {
+            ctx,
+            api,
+            people,
+            leaving: CancellationToken::new(),
+        }
     }
 
     /// Works on what comes in. From `stop` on nothing more is taken, so nothing more is acknowledged; what was is finished.
@@ -96,7 +109,16 @@ impl Intake {
                 Some(()) = at_work.next(), if !at_work.is_empty() => {}
             }
         }
-        while at_work.next().await.is_some() {}
+        let finish = async { while at_work.next().await.is_some() {} };
+        let hurry = async {
+            sleep(LAST_MOMENTS).await;
+            self.leaving.cancel();
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = finish => {}
+            () = hurry => {}
+        }
     }
 
     async fn take(&self, arrival: Arrival) {
@@ -145,6 +167,7 @@ impl Intake {
             incident: &case.incident,
             uid: &case.uid,
             speaker: &click.speaker,
+            leaving: &self.leaving,
         };
         let now = self.ctx.clock.now();
         let recorded = match rule(wish, &who, &case.incident, Some(policy), now) {
@@ -242,8 +265,11 @@ impl Intake {
             Ending::Recorded(Recorded::Not(NoPlace::Before)) => {
                 Private::text("You have answered so already.")
             }
+            Ending::Recorded(Recorded::Not(NoPlace::Otherwise(Answer::Approve))) => Private::text(
+                "You have approved it before, and the first answer counts: it is done now, unless something has changed. What stops it is a pause (@podmender pause).",
+            ),
             Ending::Recorded(Recorded::Not(NoPlace::Otherwise(before))) => Private::text(format!(
-                "You have {} it before, and that holds.",
+                "You have {} it before, and the first answer counts.",
                 before.done()
             )),
             Ending::Recorded(Recorded::Not(NoPlace::Taken(other)))
@@ -271,6 +297,9 @@ impl Intake {
             )),
             Ending::NotRecorded(Trouble::Forbidden(namespace)) => Private::text(format!(
                 "Podmender may not record answers in namespace {namespace}, so nothing was done: its account needs the verb create on approvals.podmender.io there (`podmender rbac`, or the chart of this version). {elsewhere}"
+            )),
+            Ending::NotRecorded(Trouble::Leaving) => Private::text(format!(
+                "Podmender is being restarted and the API server does not answer, so your answer may not be recorded. Please press again in a minute: the buttons stay, and the same answer twice counts once. {elsewhere}"
             )),
             Ending::NotRecorded(trouble) => Private::text(format!(
                 "Your answer could not be recorded ({trouble}), so nothing was done. Try again in a moment. {elsewhere}"

@@ -118,6 +118,50 @@ async fn fault_47_a_stranger_is_refused_privately() {
     assert!(rig.server.written().is_empty());
 }
 
+/// Row 48: acknowledged, and then the agent is stopped while the API server says nothing: the person is told while there is time.
+#[tokio::test(start_paused = true)]
+async fn fault_48_what_cannot_be_recorded_before_the_end_is_said() {
+    let (rig, intake, ticket) = asked("leaving").await;
+    *rig.server.mood.lock().expect("lock") = Mood::Silent;
+    let (sink, arrivals) = tokio::sync::mpsc::channel(2);
+    let stop = CancellationToken::new();
+    let pressed = click("U0ADA0001", Button::Approve, &ticket);
+    let began = Instant::now();
+    let press = async {
+        sink.send(pressed).await.expect("room");
+        while rig.slack.asked("users.info").is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        stop.cancel();
+    };
+    futures::join!(intake.run(arrivals, stop.clone()), press);
+    assert!(began.elapsed() < Duration::from_secs(10), "within its time");
+    let (to, said) = rig.slack.told().pop().expect("told");
+    assert!(
+        to == "U0ADA0001" && said.contains("Please press again in a minute: the buttons stay"),
+        "{said}"
+    );
+    assert!(rig.counted("approve", "leaving"));
+}
+
+/// Row 70: the policy that asked is gone; its card still has buttons, and they say so.
+#[tokio::test]
+async fn fault_70_nobody_answers_for_a_policy_that_is_gone() {
+    let (rig, intake, ticket) = asked("policy-gone").await;
+    let mut other = policy();
+    other.namespaces = ["elsewhere".into()].into();
+    rig.ctx.store.lock().policies = vec![Arc::new(other)];
+    for button in [Button::Approve, Button::Deny, Button::Snooze] {
+        intake.take(click("U0ADA0001", button, &ticket)).await;
+        let (_, said) = rig.slack.told().pop().expect("told");
+        assert!(
+            said.starts_with("No policy covers this workload any more"),
+            "{said}"
+        );
+    }
+    assert!(rig.server.written().is_empty());
+}
+
 /// Row 54: what a button carries is of use only here and now.
 #[tokio::test]
 async fn fault_54_an_unknown_ticket_is_said_and_leads_nowhere() {
@@ -158,7 +202,10 @@ async fn fault_45_and_49_a_double_click_is_one_answer() {
     );
     intake.take(click("U0ADA0001", Button::Deny, &ticket)).await;
     let (_, said) = rig.slack.told().pop().expect("told");
-    assert_eq!(said, "You have approved it before, and that holds.");
+    assert!(
+        said.starts_with("You have approved it before, and the first answer counts: it is done now, unless something has changed."),
+        "{said}"
+    );
     assert_eq!(rig.server.written().len(), 1);
 }
 

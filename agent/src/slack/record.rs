@@ -14,6 +14,7 @@ use podmender_policy::{
 };
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
 /// An API server that does not answer is asked again for so long: the person was told nothing yet.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -46,6 +47,9 @@ pub enum Trouble {
     /// The API server does not answer.
     #[error("the API server does not answer")]
     Unreachable,
+    /// It does not, and the agent is being stopped: there is no time to ask again.
+    #[error("the API server does not answer, and Podmender is being restarted")]
+    Leaving,
 }
 
 impl Trouble {
@@ -57,6 +61,7 @@ impl Trouble {
             Self::Denied => "denied_by_admission",
             Self::Refused(_) => "refused",
             Self::Unreachable => "unreachable",
+            Self::Leaving => "leaving",
         }
     }
 }
@@ -71,6 +76,8 @@ pub struct Desk<'a> {
     pub uid: &'a Name,
     /// Who answers.
     pub speaker: &'a Speaker,
+    /// From then on nothing is waited for any more.
+    pub leaving: &'a CancellationToken,
 }
 
 impl Desk<'_> {
@@ -166,6 +173,13 @@ impl Desk<'_> {
 
     /// Creates one object, or reads the one that bears its name.
     async fn write(&self, name: &Name, body: api::ApprovalBody) -> Result<Written, Trouble> {
+        let written = self
+            .leaving
+            .run_until_cancelled(self.try_to_write(name, body));
+        written.await.unwrap_or(Err(Trouble::Leaving))
+    }
+
+    async fn try_to_write(&self, name: &Name, body: api::ApprovalBody) -> Result<Written, Trouble> {
         let namespace = &self.incident.spec.workload.namespace;
         let api: Api<api::Approval> = Api::namespaced(self.client.clone(), namespace.as_str());
         let wanted =

@@ -42,6 +42,18 @@ impl Inner {
         self.press(who, channel, ts, action, |m| m.earlier(action))
     }
 
+    /// Somebody sends what a button would, but with a ticket that the app never gave.
+    pub fn click_forged(
+        self: &Arc<Self>,
+        who: &str,
+        channel: &str,
+        ts: &str,
+        action: &str,
+    ) -> Result<Vec<String>> {
+        let forged = "abcdefghijklmnopqrstuvwxyz";
+        self.press(who, channel, ts, action, |m| m.forged(forged))
+    }
+
     fn press(
         self: &Arc<Self>,
         who: &str,

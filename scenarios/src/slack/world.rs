@@ -97,6 +97,21 @@ impl Message {
         seen
     }
 
+    /// As a forger sends it back: its buttons carry `value`.
+    pub(super) fn forged(&self, value: &str) -> Self {
+        let mut seen = self.clone();
+        let blocks = seen.versions.iter_mut().flat_map(|v| &mut v.blocks);
+        for element in blocks
+            .filter_map(|b| b["elements"].as_array_mut())
+            .flatten()
+        {
+            if element.get("value").is_some() {
+                element["value"] = json!(value);
+            }
+        }
+        seen
+    }
+
     /// As Slack gives it in an interaction or a history.
     pub fn wire(&self) -> Value {
         let now = self.versions.last();

@@ -33,7 +33,7 @@ pub(super) const ALL: &[Scenario] = &[
     ),
     Scenario::new(
         "slack-stranger",
-        &[47],
+        &[47, 54],
         "anybody in the channel can restart production",
         stranger,
     ),
@@ -189,6 +189,10 @@ fn stranger(case: &Case<'_>) -> Result<()> {
     ] {
         case.told_in_private(who, says)?;
     }
+    // Whoever may answer, but with what no card of this agent carries.
+    case.slack()
+        .click_forged("ada", &card.channel, &card.ts, APPROVE)?;
+    case.told_in_private("ada", "no longer open")?;
     case.untouched(5)?;
     let after = case.question("web")?;
     let versions = after.versions.iter().map(|v| v.blocks.clone());
