@@ -4,10 +4,8 @@ use crate::{metrics::Metrics, queue::Queue, request::Requests, store::Store, wat
 use jiff::{SignedDuration, Timestamp};
 use kube::{Client, Config};
 use podmender_policy::bounds::Name;
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
 
 /// No request of ours waits longer than this (faults.md, row 3: kube has no read timeout of its own).
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -120,6 +118,16 @@ impl Clock {
         let elapsed = SignedDuration::try_from(self.since.elapsed()).unwrap_or(SignedDuration::MAX);
         self.base.checked_add(elapsed).unwrap_or(Timestamp::MAX)
     }
+}
+
+/// A client for watches: it never retries by itself, since a watch has a back-off of its own (faults.md, row 4; K2).
+///
+/// # Errors
+/// If the TLS configuration cannot be built.
+pub fn patient(config: &Config) -> Result<Client, kube::Error> {
+    let mut config = config.clone();
+    config.default_retry = false;
+    Client::try_from(config)
 }
 
 /// A client that never retries by itself and does not wait for ever: for everything but watches.

@@ -1,6 +1,7 @@
 //! What can go wrong in a pass, by stage. `Display` does not repeat its source; `category` feeds metrics and Event reasons.
 
 use podmender_policy::workload::WorkloadRef;
+use std::time::Duration;
 
 /// A pass that could not be finished. The workload is looked at again, with back-off.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +43,34 @@ impl Error {
             Self::Unsettled(_) => "unsettled",
         }
     }
+
+    /// How long the API server asks to be left alone.
+    #[must_use]
+    pub fn retry_after(&self) -> Duration {
+        match self {
+            Self::Ledger(error) | Self::Incident(_, error) | Self::Approval(_, error) => {
+                retry_after(error)
+            }
+            Self::LedgerConflict
+            | Self::IncidentConflict(_)
+            | Self::Timeout
+            | Self::Unsettled(_) => Duration::ZERO,
+        }
+    }
 }
+
+/// How long the API server asks to be left alone, 30 s at most (faults.md, row 4).
+#[must_use]
+pub fn retry_after(error: &kube::Error) -> Duration {
+    let kube::Error::Api(status) = error else {
+        return Duration::ZERO;
+    };
+    let asked = status.details.as_ref().map_or(0, |d| d.retry_after_seconds);
+    Duration::from_secs(u64::from(asked)).min(LONGEST_REST)
+}
+
+/// What a server asks for is not followed further than this.
+const LONGEST_REST: Duration = Duration::from_secs(30);
 
 /// Whether the API server said no for good (a 4xx): then nothing was changed. Anything else may have been applied.
 #[must_use]

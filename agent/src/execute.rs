@@ -18,7 +18,7 @@ use k8s_openapi::{
 };
 use kube::{
     Api, Resource,
-    api::{ObjectMeta, Patch, PatchParams, PostParams},
+    api::{ApiResource, DynamicObject, ObjectMeta, Patch, PatchParams, PostParams},
     core::{PartialObjectMeta, Status},
 };
 use podmender_policy::{
@@ -184,6 +184,10 @@ async fn evict(
     if let Some(outcome) = error.as_ref().and_then(classify) {
         return Ok(outcome);
     }
+    if error.as_ref().and_then(error::code) == Some(401) {
+        // Nothing was done, and it says nothing about the workload: the token lapsed. The next pass does it, if it still holds.
+        return Err(Error::Unsettled(workload.clone()));
+    }
     // Perhaps applied, the answer lost (faults.md, row 5): the pod itself tells. Never a second try.
     match look(pods.get_opt(pod.as_str()), workload).await? {
         Some(live)
@@ -247,7 +251,6 @@ fn classify(error: &kube::Error) -> Option<Outcome> {
             Refusal::Forbidden
         }
         403 | 400 | 422 => Refusal::Admission,
-        401 => Refusal::Forbidden,
         _ => return None,
     };
     Some(Outcome::Refused(refusal))
@@ -275,10 +278,14 @@ where
     if live.metadata.uid.as_deref() != Some(uid.as_str()) {
         return Ok(Outcome::Refused(Refusal::Gone));
     }
-    if live.metadata.generation != Some(generation) {
-        return Ok(Outcome::Refused(Refusal::Changed));
-    }
     let stamp = stamp.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    if live.metadata.generation != Some(generation) {
+        // Perhaps by this very act, whose answer was lost.
+        return Ok(match is_stamped::<K>(workload, &stamp, ctx).await? {
+            true => Outcome::Executed,
+            false => Outcome::Refused(Refusal::Changed),
+        });
+    }
     let patch = json!({
         "metadata": { "uid": uid, "resourceVersion": live.metadata.resource_version },
         "spec": { "template": { "metadata": { "annotations": { RESTARTED_AT: stamp } } } },
@@ -292,10 +299,30 @@ where
         Err(error) => error,
     };
     match error.as_ref() {
-        Some(e) if error::code(e) == Some(409) => Ok(Outcome::Refused(Refusal::Changed)),
-        Some(e) => classify(e).ok_or_else(|| Error::Unsettled(workload.clone())),
-        None => Err(Error::Unsettled(workload.clone())),
+        Some(e) if error::code(e) == Some(409) => return Ok(Outcome::Refused(Refusal::Changed)),
+        Some(e) if let Some(outcome) = classify(e) => return Ok(outcome),
+        _ => {}
     }
+    match is_stamped::<K>(workload, &stamp, ctx).await? {
+        true => Ok(Outcome::Executed),
+        false => Err(Error::Unsettled(workload.clone())),
+    }
+}
+
+/// Whether a rollout bears this stamp: then it was restarted, whatever became of the answer (faults.md, row 5).
+async fn is_stamped<K>(workload: &WorkloadRef, stamp: &str, ctx: &Context) -> Result<bool, Error>
+where
+    K: Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()>,
+{
+    let resource = ApiResource::erase::<K>(&());
+    let api: Api<DynamicObject> =
+        Api::namespaced_with(ctx.client.clone(), workload.namespace.as_str(), &resource);
+    let live = look(api.get_opt(workload.name.as_str()), workload).await?;
+    let annotations = live.as_ref().and_then(|live| {
+        let template = live.data.pointer("/spec/template/metadata/annotations");
+        template.and_then(|annotations| annotations.get(RESTARTED_AT)?.as_str())
+    });
+    Ok(annotations == Some(stamp))
 }
 
 /// A read that failed says nothing about the workload (A13): the act stays unsettled, and the next pass looks again.

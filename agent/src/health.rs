@@ -45,6 +45,12 @@ impl Health {
         let _ = self.ctx.set(Arc::downgrade(ctx));
     }
 
+    /// What it is about, for a test.
+    #[cfg(test)]
+    pub(crate) fn context(&self) -> Option<Arc<Context>> {
+        self.ctx.get().and_then(Weak::upgrade)
+    }
+
     /// Why it is not ready yet.
     pub(crate) fn say(&self, what: String) {
         *self.said.lock().unwrap_or_else(PoisonError::into_inner) = Some(what);
@@ -77,7 +83,7 @@ impl Health {
             missing.push(said.unwrap_or_else(|| "starting".to_owned()));
         }
         if self.has_started() && !self.governed.initialized() {
-            missing.push("the policies are not read yet".to_owned());
+            missing.push("the policies are not read yet: AgentPolicies cannot be listed (is the chart podmender-crds installed? `podmender doctor` says more)".to_owned());
         }
         if let Some(ctx) = self.ctx.get().and_then(Weak::upgrade) {
             for watch in ctx.world.lock().degraded() {

@@ -44,6 +44,8 @@ pub mod queue;
 pub mod reconcile;
 pub mod record;
 pub mod request;
+#[cfg(test)]
+mod rig;
 pub mod run;
 pub mod slack;
 pub mod store;

@@ -1,16 +1,16 @@
 //! Our own objects, followed: what is there, and what is gone, also if it went while no watch was open.
 
 use futures::{
-    StreamExt,
+    Stream, StreamExt,
     stream::{self, BoxStream, SelectAll},
 };
 use kube::{
     Api, Resource, ResourceExt,
-    core::{DeserializeGuard, NamespaceResourceScope},
-    runtime::{WatchStreamExt, watcher},
+    core::{DeserializeGuard, NamespaceResourceScope, Status},
+    runtime::{watcher, watcher::DefaultBackoff},
 };
 use podmender_policy::bounds::Name;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 /// Namespace and name.
 pub(crate) type Key = (Name, Name);
@@ -51,8 +51,7 @@ where
             listed: BTreeSet::new(),
             closed: false,
         };
-        let events = watcher(api, watcher::Config::default().timeout(45)).default_backoff();
-        let changes = events.flat_map(move |event| match event {
+        let changes = followed(api).flat_map(move |event| match event {
             Ok(event) => stream::iter(listing.take(event)),
             Err(error) => {
                 tracing::debug!(namespace = %listing.namespace, kind = %K::kind(&()), %error, "a watch of our own objects is tried again");
@@ -66,6 +65,51 @@ where
         all.push(stream::pending().boxed());
     }
     all
+}
+
+/// So rarely is tried what is not allowed, or not there (row 9).
+const DENIED: Duration = Duration::from_secs(30);
+
+/// What a watch tells, for ever. kube's own back-off begins anew with each try to list, and asks once a second for as long as
+/// nobody answers; and it never lists again when the start of a watch is answered with HTTP 410 (K3).
+fn followed<K>(api: Api<K>) -> impl Stream<Item = watcher::Result<watcher::Event<K>>> + Send
+where
+    K: Resource + Clone + std::fmt::Debug + Send + serde::de::DeserializeOwned + 'static,
+{
+    let watch = move || watcher(api.clone(), watcher::Config::default().timeout(45)).boxed();
+    let state = (watch(), DefaultBackoff::default(), Duration::ZERO);
+    stream::unfold(state, move |(mut events, mut steps, wait)| {
+        let watch = watch.clone();
+        async move {
+            tokio::time::sleep(wait).await;
+            let event = events.next().await?;
+            let mut wait = Duration::ZERO;
+            match &event {
+                Ok(watcher::Event::Init) => {}
+                Ok(_) => steps = DefaultBackoff::default(),
+                Err(error) => {
+                    wait = steps.next().unwrap_or(DENIED);
+                    match refusal(error).map_or(0, |status| status.code) {
+                        403 | 404 => wait = wait.max(DENIED),
+                        410 => events = watch(),
+                        _ => {}
+                    }
+                }
+            }
+            Some((event, (events, steps, wait)))
+        }
+    })
+}
+
+/// What the API server said, if it said anything.
+fn refusal(error: &watcher::Error) -> Option<&Status> {
+    match error {
+        watcher::Error::WatchError(status) => Some(status),
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchFailed(kube::Error::Api(status)) => Some(status),
+        _ => None,
+    }
 }
 
 /// Which objects of a namespace there are, and which of them the list that is under way has named.

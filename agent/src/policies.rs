@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{
     Api, Resource,
-    api::{Patch, PatchParams},
+    api::{ApiResource, DynamicObject, Patch, PatchParams},
     core::DeserializeGuard,
 };
 use podmender_policy::{
@@ -183,7 +183,10 @@ async fn report(key: &Key, known: &mut Known, ctx: &Context) {
     if known.written.as_ref() == Some(&status) {
         return;
     }
-    let api = Api::<AgentPolicy>::namespaced(ctx.client.clone(), key.0.as_str());
+    // Untyped: the answer holds a spec that perhaps cannot be read, which is just what the status says.
+    let resource = ApiResource::erase::<AgentPolicy>(&());
+    let api: Api<DynamicObject> =
+        Api::namespaced_with(ctx.client.clone(), key.0.as_str(), &resource);
     let params = PatchParams {
         field_manager: Some(record::MANAGER.to_owned()),
         ..Default::default()

@@ -14,12 +14,8 @@ use kube::{Api, api::PostParams};
 use podmender_policy::{
     approval::Answer, bounds::Name, incident::IncidentId, remedy::RemedyName, rules::Policy,
 };
-use std::{
-    collections::BTreeSet,
-    convert::Infallible,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, convert::Infallible, sync::Arc, time::Duration};
+use tokio::time::Instant;
 
 /// How often is looked whether a policy wants to know.
 const TICK: Duration = Duration::from_secs(5);

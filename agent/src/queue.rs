@@ -4,9 +4,9 @@ use podmender_policy::workload::WorkloadRef;
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
 /// Keys with due times. Bounded by the number of workloads.
 #[derive(Default)]
@@ -77,7 +77,7 @@ impl Queue {
             };
             match earliest {
                 Some(at) => {
-                    let _ = tokio::time::timeout_at(at.into(), changed).await;
+                    let _ = tokio::time::timeout_at(at, changed).await;
                 }
                 None => changed.await,
             }

@@ -1,7 +1,7 @@
 //! Intent before an effect, outcome after it: what is written, in which order.
 //!
-//! 1. The ledger, by compare-and-swap on its resourceVersion: it is the fence between two replicas, and the budget is spent
-//!    before the act. 2. The incident with its audit records. 3. (the act) 4. The incident with the outcome. The ledger's copy of
+//! 0. An incident that is new. 1. The ledger, by compare-and-swap on its resourceVersion: it is the fence between two replicas,
+//!    and the budget is spent before the act. 2. The incident with its audit records. 3. (the act) 4. The incident with the outcome. The ledger's copy of
 //!    the outcome and of the chain's head follows within a second: both can be rebuilt from the incidents.
 
 use crate::{
@@ -25,6 +25,8 @@ use podmender_policy::{
     workload::WorkloadRef,
 };
 use serde_json::json;
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// The name of the one ledger object, in the agent's own namespace.
 pub const LEDGER: &str = "podmender";
@@ -38,13 +40,18 @@ pub const MANAGER: &str = "podmender-status";
 /// # Errors
 /// Any error means that nothing may be done.
 pub async fn intent(plan: &Plan, now: Timestamp, ctx: &Context) -> Result<(), Error> {
+    let mut incident = plan.incident.clone();
+    let mut facts = plan.facts.clone();
     if let Some(spend) = &plan.spend {
+        if let Some(incident) = &mut incident {
+            facts = open(incident, facts, now, ctx).await?;
+        }
         pay(spend, now, ctx).await?;
     }
-    let Some(incident) = &plan.incident else {
+    let Some(incident) = &incident else {
         return Ok(());
     };
-    write(incident, plan.facts.clone(), now, ctx).await?;
+    write(incident, facts, now, ctx).await?;
     for fact in &plan.facts {
         answered(fact, incident, now, ctx).await;
     }
@@ -52,6 +59,28 @@ pub async fn intent(plan: &Plan, now: Timestamp, ctx: &Context) -> Result<(), Er
         Some(asked) => expiry::close(asked, incident, ctx).await,
         None => Ok(()),
     }
+}
+
+/// Writes an incident that is new as it was before its first act, so that what is paid for it belongs to one that is there: an
+/// act that cannot be written down is not paid for anew with each try (rows 4 and 6). Gives the facts that are left to be written.
+async fn open(
+    incident: &mut Incident,
+    mut facts: Vec<Fact>,
+    now: Timestamp,
+    ctx: &Context,
+) -> Result<Vec<Fact>, Error> {
+    let stored = ctx.store.incident(&incident.spec.workload);
+    if stored.is_some_and(|s| s.incident.id == incident.id) {
+        return Ok(facts);
+    }
+    let is_intent = |fact: &Fact| matches!(fact, Fact::Intended { .. });
+    let intended = facts.iter().position(is_intent).unwrap_or(facts.len());
+    let rest = facts.split_off(intended);
+    write(&incident.before_its_acts(), facts, now, ctx).await?;
+    if let Some(stored) = ctx.store.incident(&incident.spec.workload) {
+        incident.status.timeline = stored.incident.status.timeline;
+    }
+    Ok(rest)
 }
 
 /// Notes on the Approval object what became of it. The incident's `consumed` is what counts; this is for people.
@@ -117,10 +146,45 @@ async fn pay(spend: &Spend, now: Timestamp, ctx: &Context) -> Result<(), Error> 
 /// # Errors
 /// If it could not be written; nothing is lost by that, it is tried again.
 pub async fn flush(now: Timestamp, ctx: &Context) -> Result<(), Error> {
-    if !ctx.store.lock().ledger_dirty {
-        return Ok(());
+    let rest = {
+        let state = ctx.store.lock();
+        if !state.ledger_dirty || state.ledger_rest.is_some_and(|r| Instant::now() < r.until) {
+            return Ok(());
+        }
+        state.ledger_rest
+    };
+    let tried = replace_ledger(current_ledger(now, ctx), ctx).await;
+    ctx.store.lock().ledger_rest = match &tried {
+        Ok(()) => None,
+        Err(error) => Some(Rest::after(rest, error)),
+    };
+    tried
+}
+
+/// What failed is let rest, each time for longer: a ledger that somebody holds on to is not asked for every second (row 6).
+#[derive(Clone, Copy, Debug)]
+pub struct Rest {
+    until: Instant,
+    length: Duration,
+}
+
+impl Rest {
+    const SHORTEST: Duration = Duration::from_secs(1);
+    const LONGEST: Duration = Duration::from_secs(30);
+
+    fn after(before: Option<Self>, error: &Error) -> Self {
+        // The first failure is tried again with the next tick: most often somebody else was faster, once.
+        let longer = |rest: Self| {
+            rest.length
+                .saturating_mul(2)
+                .clamp(Self::SHORTEST, Self::LONGEST)
+        };
+        let length = before.map_or(Duration::ZERO, longer);
+        Self {
+            until: Instant::now() + length.max(error.retry_after()),
+            length,
+        }
     }
-    replace_ledger(current_ledger(now, ctx), ctx).await
 }
 
 /// The ledger as it should stand, with the records that belong to no incident: those are written with their head, in one

@@ -5,7 +5,7 @@ use crate::{
     approvals,
     args::{Interactions, RunArgs},
     begin::anchored,
-    context::{Context, Outlets, careful},
+    context::{Context, Outlets, careful, patient},
     evidence,
     health::{Health, gauges},
     http::{self, Probes},
@@ -48,17 +48,29 @@ const POLICIES: Duration = Duration::from_secs(30);
 )]
 pub async fn run(config: kube::Config, args: RunArgs) -> anyhow::Result<u8> {
     let stop = CancellationToken::new();
+    let watch_client = patient(&config).context("the client cannot be set up")?;
+    let client = careful(&config).context("the client cannot be set up")?;
+    tokio::spawn(end_at_signal(stop.clone()));
+    run_until(stop, (watch_client, client), Arc::default(), args).await
+}
+
+/// Runs until `stop`, with a client for watches and a careful one; `health` tells how it is doing.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the worker ends last, and is waited for"
+)]
+pub(crate) async fn run_until(
+    stop: CancellationToken,
+    (watch_client, client): (Client, Client),
+    health: Arc<Health>,
+    args: RunArgs,
+) -> anyhow::Result<u8> {
     let metrics = Arc::new(Metrics::new(
         env!("CARGO_PKG_VERSION"),
         option_env!("PODMENDER_REVISION").unwrap_or("unknown"),
     ));
-    let health = Arc::new(Health::default());
     let mut tasks = JoinSet::new();
     serve(&args, &health, &metrics, &stop, &mut tasks).await?;
-    tokio::spawn(end_at_signal(stop.clone()));
-
-    let watch_client = Client::try_from(config.clone()).context("the client cannot be set up")?;
-    let client = careful(&config).context("the client cannot be set up")?;
     let Some(clock) = stop.run_until_cancelled(anchored(&client, &health)).await else {
         return Ok(0);
     };

@@ -1,6 +1,7 @@
 //! Our own state in memory: incidents, ledger, audit chain, approvals, policies. What is here was read from or written to the
 //! API server; `record.rs` writes it.
 
+use crate::record::Rest;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use podmender_policy::{
@@ -43,6 +44,8 @@ pub struct State {
     pub ledger_version: String,
     /// Whether `ledger` has news that were not written yet (outcomes, verdicts, head: all of it is in the incidents too).
     pub ledger_dirty: bool,
+    /// Until when those news wait, because the last write of them failed.
+    pub ledger_rest: Option<Rest>,
     /// What belongs to no incident and is not in the stored ledger yet; it counts in `ledger` already.
     pub unwritten: Vec<(Timestamp, Fact)>,
     /// Calls to language models that are to be paid for with the ledger's next write.

@@ -74,7 +74,8 @@ async fn pass(turn: &Turn, ctx: &Context, failures: &mut HashMap<WorkloadRef, u3
             let delay = RETRY
                 .0
                 .saturating_mul(1 << (*tries - 1).min(6))
-                .min(RETRY.1);
+                .min(RETRY.1)
+                .max(error.retry_after());
             tracing::warn!(workload = %turn.workload, error = describe(&error), category = error.category(), tries, "a pass was not finished; it is tried again");
             ctx.queue.wake_in(turn.workload.clone(), delay);
         }

@@ -257,6 +257,19 @@ impl Incident {
         }
     }
 
+    /// As it was when it was opened: nothing was decided or tried yet.
+    #[must_use]
+    pub fn before_its_acts(&self) -> Self {
+        let mut opened = self.clone();
+        let status = &mut opened.status;
+        status.phase = Phase::Detected;
+        (status.decision, status.reason) = (DecisionKind::Hold, Reason::EvidencePending);
+        status.message = Message::default();
+        status.attempts.clear();
+        status.decided_by = None;
+        opened
+    }
+
     /// Takes over a newer finding. Log lines that were read once are kept while the failure stays the same.
     pub fn update(&mut self, finding: &Finding, seen: &Observation, facts: &mut Vec<Fact>) {
         let status = &mut self.status;

@@ -3,7 +3,7 @@
 use super::{
     budget, consent,
     facts::Facts,
-    life::Life,
+    life::{Life, Resource},
     owners::{Key, Node},
     record::Pod,
     space::Space,
@@ -231,7 +231,10 @@ impl<'a> View<'a> {
         if space.lives.all().any(|(_, life)| waits(life)) {
             return Freshness::Starting;
         }
-        let fresh = space.lives.all().all(|(_, life)| life.fresh());
+        // Events explain what the status says; the API server and the kubelet drop them as they like (row 21). Without them it is
+        // decided from the status alone.
+        let mut decisive = space.lives.all().filter(|(r, _)| *r != Resource::Events);
+        let fresh = decisive.all(|(_, life)| life.fresh());
         if fresh && self.pods.iter().all(|(_, p)| !p.blind) {
             Freshness::Fresh
         } else {

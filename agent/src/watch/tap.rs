@@ -45,13 +45,18 @@ pub(super) fn tapped(
             let response = timeout(ANSWER, inner.send(request))
                 .await
                 .map_err(|_| Silent)??;
-            if response.status().is_success() {
+            let kind = match (response.status().is_success(), watch) {
+                (true, true) => Kind::Watch,
+                (true, false) => Kind::Object,
+                (false, _) => Kind::Refusal,
+            };
+            if kind != Kind::Refusal {
                 life.sign();
             }
             if let Some(first) = after {
                 first.first_list().await;
             }
-            Ok::<_, BoxError>(response.map(|body| Tap::new(body, life, watch)))
+            Ok::<_, BoxError>(response.map(|body| Tap::new(body, life, kind)))
         }
     });
     Client::new(service, client.default_namespace())
@@ -62,10 +67,20 @@ pub(super) fn tapped(
 #[error("no answer for {} s", ANSWER.as_secs())]
 struct Silent;
 
+/// What a response is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Watch,
+    Object,
+    /// No sign of life, however often it comes: what is known grows old (faults 2 and 8).
+    Refusal,
+}
+
 /// A response body, looked at as it passes.
 struct Tap {
     body: Body,
     life: Arc<Life>,
+    kind: Kind,
     /// Bytes since the last line end; only a watch has lines.
     line: Option<usize>,
     /// Only a response that ends may be awaited with impatience.
@@ -73,12 +88,14 @@ struct Tap {
 }
 
 impl Tap {
-    fn new(body: Body, life: Arc<Life>, watch: bool) -> Self {
+    fn new(body: Body, life: Arc<Life>, kind: Kind) -> Self {
+        let is_watch = kind == Kind::Watch;
         Self {
             body,
             life,
-            line: watch.then_some(0),
-            patience: (!watch).then(|| Box::pin(sleep(ANSWER))),
+            kind,
+            line: is_watch.then_some(0),
+            patience: (!is_watch).then(|| Box::pin(sleep(ANSWER))),
         }
     }
 
@@ -136,7 +153,9 @@ impl http_body::Body for Tap {
             return Poll::Ready(None);
         };
         let frame = frame?;
-        self.life.sign();
+        if self.kind != Kind::Refusal {
+            self.life.sign();
+        }
         if let Some(patience) = &mut self.patience {
             patience.as_mut().reset(Instant::now() + ANSWER);
         }
@@ -158,7 +177,7 @@ mod tests {
 
     fn through(parts: &[&[u8]]) -> (Vec<u8>, u64) {
         let life = Life::new();
-        let mut tap = Tap::new(Body::empty(), Arc::clone(&life), true);
+        let mut tap = Tap::new(Body::empty(), Arc::clone(&life), Kind::Watch);
         let out = parts
             .iter()
             .flat_map(|p| tap.pass(Bytes::copy_from_slice(p)));

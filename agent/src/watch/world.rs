@@ -62,7 +62,7 @@ pub struct Seen {
     pub replicas: Replicas,
     /// What a PodDisruptionBudget would say to evicting a suspect.
     pub disruption: Disruption,
-    /// Whether every watch of the namespace is synced and gave a sign of life within 60 s.
+    /// Whether every watch of the namespace but that of Events is synced and gave a sign of life within 60 s.
     pub freshness: Freshness,
 }
 

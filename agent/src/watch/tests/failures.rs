@@ -1,9 +1,12 @@
 //! What is wrong with a pod, as a real kubelet says it.
 
 use super::*;
-use podmender_policy::observation::{
-    ContainerState, Disruption, Freshness, Leaving, PodPhase, Presence, Probe, Ready,
-    TerminatedReason, WaitingReason,
+use podmender_policy::{
+    diagnose::{FailureKind, diagnose},
+    observation::{
+        ContainerState, Disruption, EvidenceState, Freshness, Leaving, Observation, PodPhase,
+        Presence, Probe, Ready, Surroundings, TerminatedReason, WaitingReason,
+    },
 };
 
 fn loaded() -> Rig {
@@ -17,6 +20,50 @@ fn waiting(pod: &PodSeen, container: usize) -> Option<WaitingReason> {
         ContainerState::Waiting { reason, .. } => Some(*reason),
         _ => None,
     }
+}
+
+/// What is made of a captured Deployment.
+fn named(rig: &Rig, name: &str) -> Option<FailureKind> {
+    let seen = rig.see(WorkloadKind::Deployment, name);
+    let observation = Observation {
+        workload: seen.workload,
+        suspects: seen.suspects,
+        events: seen.events,
+        unclosable: None,
+        pod_uids: seen.pod_uids,
+        replicas: seen.replicas,
+        surroundings: Surroundings::default(),
+        freshness: seen.freshness,
+        evidence: EvidenceState::Complete,
+        disruption: seen.disruption,
+        approvals: Vec::new(),
+    };
+    diagnose(&observation, rig.at).map(|found| found.diagnosis.failure)
+}
+
+#[test]
+fn fault_21_without_any_event_each_failure_is_found_by_its_status() {
+    let with = loaded();
+    let mut without = Rig::synced();
+    without.load_without_events();
+    let all = fixtures();
+    let deployments = all["deployments"].as_array().expect("deployments");
+    let (mut same, mut other) = (Vec::new(), Vec::new());
+    for deployment in deployments {
+        let name = deployment["metadata"]["name"].as_str().expect("a name");
+        match (named(&with, name), named(&without, name)) {
+            (before, after) if before == after => same.push(name),
+            pair => other.push((name, pair)),
+        }
+    }
+    // Which probe it is that the kubelet kills for only Events say.
+    let loop_of = |name, probe| (name, (Some(probe), Some(FailureKind::CrashLoopBackOff)));
+    let expected = [
+        loop_of("liveness", FailureKind::LivenessProbeFailed),
+        loop_of("startup", FailureKind::StartupProbeFailed),
+    ];
+    assert_eq!(other, expected);
+    assert_eq!(same.len() + other.len(), deployments.len());
 }
 
 #[test]

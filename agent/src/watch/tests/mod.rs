@@ -112,6 +112,12 @@ impl Rig {
 
     /// Everything that was captured, pods before their owners.
     fn load(&mut self) {
+        self.load_without_events();
+        let events = fixtures()["events"].as_array().cloned().unwrap_or_default();
+        events.iter().for_each(|o| drop(self.event(o)));
+    }
+
+    fn load_without_events(&mut self) {
         let all = fixtures();
         let each = |resource: &str| all[resource].as_array().cloned().unwrap_or_default();
         each("pods").iter().for_each(|o| drop(self.put::<Pod>(o)));
@@ -128,7 +134,6 @@ impl Rig {
         each("poddisruptionbudgets")
             .iter()
             .for_each(|o| drop(self.put::<Budget>(o)));
-        each("events").iter().for_each(|o| drop(self.event(o)));
     }
 
     fn see(&self, kind: WorkloadKind, name: &str) -> Seen {
