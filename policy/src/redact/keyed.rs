@@ -275,11 +275,11 @@ fn bearer(text: &str, name: &str, end: usize) -> Option<Span> {
         return None;
     }
     let secret = word(rest);
-    let shaped = secret
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || b"._~+/=-".contains(&b));
-    let mixed = secret.bytes().any(|b| b.is_ascii_digit() || b == b'=');
-    let found = shaped && mixed && secret.len() >= 12 && !is_masked(secret);
+    // How it begins tells; what else hangs on to it goes with it, or the rest of a token would stay.
+    let shaped = |c: char| c.is_ascii_alphanumeric() || "._~+/=-".contains(c);
+    let token = secret.split(|c| !shaped(c)).next().unwrap_or_default();
+    let mixed = token.bytes().any(|b| b.is_ascii_digit() || b == b'=');
+    let found = mixed && token.len() >= 12 && !is_masked(secret);
     found.then(|| Span {
         start: end + 1,
         end: end + 1 + secret.len(),

@@ -245,6 +245,21 @@ fn fault_59_what_stands_under_a_telling_name_vanishes() {
 }
 
 #[test]
+fn fault_59_a_token_goes_whole_whatever_hangs_on_to_it() {
+    let clean = raw("Authorizatiin: Bearer s3cretpassword=\u{2026} and so on");
+    assert_eq!(clean, "Authorizatiin: Bearer <authorization-1>… and so on");
+    let clean = raw("sent Bearer 0123456789abcdef:rest, refused");
+    assert_eq!(clean, "sent Bearer <authorization-1>, refused");
+    for harmless in [
+        "Bearer authentication(failed)",
+        "Basic check2",
+        "bearer token expired",
+    ] {
+        assert_eq!(raw(harmless), harmless);
+    }
+}
+
+#[test]
 fn a_password_goes_whole() {
     for (line, clean) in [
         ("PASSWORD=ab,cd)ef", "PASSWORD=<password-1>"),
