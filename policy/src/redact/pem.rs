@@ -81,7 +81,18 @@ fn is_private(label: &str) -> bool {
 /// The label after `-----BEGIN ` or `-----END `, and where it is over.
 fn label(text: &str, at: usize) -> Option<(&str, usize)> {
     let rest = text.get(at..)?;
-    let len = rest.bytes().take(64).position(|b| b == b'-')?;
+    // A single dash belongs to a word (`<password-1>`), unless the text is cut behind it.
+    let closes = |at: usize| {
+        matches!(
+            rest.as_bytes().get(at + 1),
+            None | Some(b'-' | b'\r' | b'\n')
+        )
+    };
+    let near = rest.bytes().take(64).enumerate();
+    let len = near
+        .filter(|(_, b)| *b == b'-')
+        .map(|(at, _)| at)
+        .find(|at| closes(*at))?;
     let dashes = rest.get(len..)?.bytes().take_while(|b| *b == b'-').count();
     let over = at + len + dashes;
     // Another block may follow at once: its dashes are its own.
