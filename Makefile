@@ -7,7 +7,7 @@ DENY = $(CACHE)/cargo/bin/cargo-deny
 SCENARIOS = $(CARGO) run -p scenarios --
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-clean demo-svg bench test prepare check unit charts scenarios tools image cluster-up cluster-down cluster-status cluster-selftest
+.PHONY: help demo demo-clean demo-svg bench test prepare check unit charts scenarios fuzz tools image cluster-up cluster-down cluster-status cluster-selftest
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -50,6 +50,23 @@ charts: ## Charts: lint, unit tests, generated files, workflows
 scenarios: ## Chaos scenarios on real pods, with the shipped image under the shipped chart
 	$(SCENARIOS) test
 	$(SCENARIOS) cluster run --down -- $(CARGO) test --locked -p scenarios -- --ignored
+
+# What cargo-fuzz does, but for the address sanitizer, which needs a nightly compiler. With --target, build scripts stay as they are.
+FUZZ_FLAGS = --cfg fuzzing -Ccodegen-units=1 -Cpasses=sancov-module $(addprefix -Cllvm-args=-sanitizer-coverage-,level=4 inline-8bit-counters pc-table trace-compares)
+FUZZ_DIR = fuzz/target
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+SECONDS ?= 20
+
+fuzz: ## Fuzz what comes from outside with libFuzzer, SECONDS (20) for each target (TARGET=reply for one); what it finds is in fuzz/artifacts
+	RUSTFLAGS="$(FUZZ_FLAGS)" $(CARGO) build --locked --release --manifest-path fuzz/Cargo.toml --target $(HOST) --target-dir $(FUZZ_DIR)
+	@for target in $(or $(TARGET),$(notdir $(wildcard fuzz/corpus/*))); do \
+	    echo "$$target: $(SECONDS) s"; \
+	    mkdir -p fuzz/artifacts/$$target $(FUZZ_DIR)/corpus/$$target; \
+	    log=$(FUZZ_DIR)/$$target.log; \
+	    $(FUZZ_DIR)/$(HOST)/release/$$target -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=2048 -max_len=16384 -print_final_stats=1 \
+	        -artifact_prefix=fuzz/artifacts/$$target/ $(FUZZ_DIR)/corpus/$$target fuzz/corpus/$$target > $$log 2>&1 || { tail -n 40 $$log; exit 1; }; \
+	    grep -E "^stat::(number_of_executed|new_units)" $$log; \
+	done
 
 tools: ## Build the pinned Go tools into the user's cache
 	$(SCENARIOS) tools
