@@ -14,7 +14,9 @@ pub fn redaction(data: &[u8]) {
     assert!(clean.len() <= 16 * text.len() + 64, "it has grown");
     // (Values are looked at up to 8 KiB; of a longer one the second look finds the rest.)
     if text.len() < 8 * 1024 {
-        assert_eq!(redact::raw(&clean), clean, "twice is once");
+        // A placeholder may make what hangs on to it look like a value, and that goes too; but nothing comes back, and it ends.
+        let again = redact::raw(&clean);
+        assert_eq!(redact::raw(&again), again, "it goes on and on");
     }
     if let Some(found) = logs::analyse(data) {
         assert!(found.lines.len() <= 10 && found.confidence <= 100);
