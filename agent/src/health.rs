@@ -83,7 +83,7 @@ impl Health {
             missing.push(said.unwrap_or_else(|| "starting".to_owned()));
         }
         if self.has_started() && !self.governed.initialized() {
-            missing.push("the policies are not read yet: AgentPolicies cannot be listed (is the chart podmender-crds installed? `podmender doctor` says more)".to_owned());
+            missing.push("the policies are not read yet (if that lasts: are AgentPolicies there, by the chart podmender-crds? `podmender doctor` says more)".to_owned());
         }
         if let Some(ctx) = self.ctx.get().and_then(Weak::upgrade) {
             for watch in ctx.world.lock().degraded() {

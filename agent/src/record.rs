@@ -40,18 +40,19 @@ pub const MANAGER: &str = "podmender-status";
 /// # Errors
 /// Any error means that nothing may be done.
 pub async fn intent(plan: &Plan, now: Timestamp, ctx: &Context) -> Result<(), Error> {
-    let mut incident = plan.incident.clone();
-    let mut facts = plan.facts.clone();
+    let opened = match (&plan.spend, &plan.incident) {
+        (Some(_), Some(incident)) => open(incident, &plan.facts, now, ctx).await?,
+        _ => None,
+    };
     if let Some(spend) = &plan.spend {
-        if let Some(incident) = &mut incident {
-            facts = open(incident, facts, now, ctx).await?;
-        }
         pay(spend, now, ctx).await?;
     }
-    let Some(incident) = &incident else {
-        return Ok(());
+    let (incident, facts) = match (&opened, &plan.incident) {
+        (Some((incident, rest)), _) => (incident, rest),
+        (None, Some(incident)) => (incident, &plan.facts),
+        (None, None) => return Ok(()),
     };
-    write(incident, facts, now, ctx).await?;
+    write(incident, facts.clone(), now, ctx).await?;
     for fact in &plan.facts {
         answered(fact, incident, now, ctx).await;
     }
@@ -62,25 +63,28 @@ pub async fn intent(plan: &Plan, now: Timestamp, ctx: &Context) -> Result<(), Er
 }
 
 /// Writes an incident that is new as it was before its first act, so that what is paid for it belongs to one that is there: an
-/// act that cannot be written down is not paid for anew with each try (rows 4 and 6). Gives the facts that are left to be written.
+/// act that cannot be written down is not paid for anew with each try (rows 4 and 6). Gives the incident with what is left to be
+/// written of it; nothing, if it was there.
 async fn open(
-    incident: &mut Incident,
-    mut facts: Vec<Fact>,
+    incident: &Incident,
+    facts: &[Fact],
     now: Timestamp,
     ctx: &Context,
-) -> Result<Vec<Fact>, Error> {
-    let stored = ctx.store.incident(&incident.spec.workload);
+) -> Result<Option<(Incident, Vec<Fact>)>, Error> {
+    let workload = &incident.spec.workload;
+    let stored = ctx.store.incident(workload);
     if stored.is_some_and(|s| s.incident.id == incident.id) {
-        return Ok(facts);
+        return Ok(None);
     }
     let is_intent = |fact: &Fact| matches!(fact, Fact::Intended { .. });
     let intended = facts.iter().position(is_intent).unwrap_or(facts.len());
-    let rest = facts.split_off(intended);
-    write(&incident.before_its_acts(), facts, now, ctx).await?;
-    if let Some(stored) = ctx.store.incident(&incident.spec.workload) {
+    let (before, rest) = facts.split_at(intended);
+    write(&incident.before_its_acts(), before.to_vec(), now, ctx).await?;
+    let mut incident = incident.clone();
+    if let Some(stored) = ctx.store.incident(workload) {
         incident.status.timeline = stored.incident.status.timeline;
     }
-    Ok(rest)
+    Ok(Some((incident, rest.to_vec())))
 }
 
 /// Notes on the Approval object what became of it. The incident's `consumed` is what counts; this is for people.

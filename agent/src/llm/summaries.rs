@@ -212,23 +212,25 @@ impl Summaries {
                 self.metrics.summarised(SummaryResult::cached);
             }
             Some(None) => return,
-            None => match jobs.iter().position(|job| job.key == key) {
-                Some(place) => {
-                    if let Some(job) = jobs.get_mut(place) {
-                        job.join(&incident.id);
-                    }
+            // Its evidence grew while the model thinks: the answer comes first, and if it gives none, it is asked anew.
+            None if jobs.iter().any(|job| job.explains(&incident.id, &key)) => return,
+            None => {
+                if let Some(job) = jobs.iter_mut().find(|job| job.key == key) {
+                    job.join(&incident.id);
                     return;
                 }
-                None if jobs.len() >= MAX_JOBS => return,
-                None => jobs.push(Job {
+                if jobs.len() >= MAX_JOBS {
+                    return;
+                }
+                jobs.push(Job {
                     prompt: Arc::new(prompt::of(&brief, &rules.language)),
                     brief: Arc::new(brief),
                     key,
                     askers: vec![incident.id.clone()],
                     since: at,
                     asked: Asked::NotYet,
-                }),
-            },
+                });
+            }
         }
         drop(state);
         self.wake.notify_one();
@@ -410,6 +412,14 @@ impl Summaries {
 }
 
 impl Job {
+    /// Whether it was asked already, for this incident, by the same rules: about less, or other, evidence than `key` has.
+    fn explains(&self, incident: &IncidentId, key: &Key) -> bool {
+        self.asked == Asked::Now
+            && self.key != *key
+            && self.key.rules == key.rules
+            && self.askers.contains(incident)
+    }
+
     /// One more incident waits for the same answer.
     fn join(&mut self, incident: &IncidentId) {
         if self.askers.len() < MAX_ASKERS && !self.askers.contains(incident) {

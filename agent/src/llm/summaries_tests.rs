@@ -183,6 +183,27 @@ async fn fault_61_a_thousand_incidents_of_one_kind_are_one_question() {
     assert_eq!(model.asked.load(Ordering::Relaxed), 1);
 }
 
+/// An Event that follows a crash made a second question of the same failure.
+#[tokio::test]
+async fn evidence_that_grows_while_the_model_thinks_is_no_second_question() {
+    let (rules, model, _tasks) = model(StatusCode::OK).await;
+    let summaries = summaries();
+    let grown = saying("api", "it says more by now");
+    offer(&summaries, &told("api"), &rules);
+    let while_it_is_asked = |_: &Text<128>| {
+        offer(&summaries, &grown, &rules);
+        std::future::ready(true).boxed()
+    };
+    let got = explained_if(&summaries, 1, &while_it_is_asked).await;
+    assert_eq!(got.len(), 1);
+    assert!(summaries.state().jobs.is_empty(), "nothing more is asked");
+    assert_eq!(model.asked.load(Ordering::Relaxed), 1);
+    // If that gave it no summary, the next pass asks with what is known by then.
+    offer(&summaries, &grown, &rules);
+    assert_eq!(explained(&summaries, 1).await.len(), 1);
+    assert_eq!(model.asked.load(Ordering::Relaxed), 2);
+}
+
 #[tokio::test]
 async fn fault_61_a_thousand_different_failures_are_as_many_calls_as_the_policy_allows() {
     let (rules, model, _tasks) = model(StatusCode::OK).await;

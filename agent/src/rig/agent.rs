@@ -174,6 +174,11 @@ impl Agent {
         timeout(Duration::from_secs(60), self.running).await??
     }
 
+    /// Stops it as SIGTERM does, and holds that it ends well.
+    pub(crate) async fn ends_well(self) {
+        assert_eq!(self.stop().await.expect("ends well"), 0);
+    }
+
     /// Ends it as SIGKILL does.
     pub(crate) async fn kill(self) {
         self.dead.cancel();

@@ -37,7 +37,7 @@ async fn fault_03_a_write_without_an_answer_costs_ten_seconds_and_no_second_act(
             let mut outcomes = shop.outcomes();
             outcomes.retain(|outcome| *outcome == executed());
             assert_eq!(outcomes.len(), 1, "{fault:?}");
-            assert_eq!(agent.stop().await.expect("ends well"), 0);
+            agent.ends_well().await;
         }
     }
 }
@@ -69,7 +69,7 @@ async fn fault_03_a_namespace_without_answers_holds_up_no_other() {
     );
     shop.crash("web");
     mended_by_one_act(&shop).await;
-    assert_eq!(agent.stop().await.expect("ends well"), 0);
+    agent.ends_well().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -82,7 +82,7 @@ async fn fault_04_a_server_that_asks_for_patience_is_given_it_and_paid_once() {
     let waited = written[1].at - written[0].at;
     assert!(waited >= Duration::from_secs(20), "{waited:?}");
     assert!(waited <= Duration::from_secs(30), "{waited:?}");
-    assert_eq!(agent.stop().await.expect("ends well"), 0);
+    agent.ends_well().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -101,7 +101,7 @@ async fn fault_04_an_eviction_that_comes_too_soon_is_refused_and_not_pressed() {
         "{:?}",
         shop.outcomes()
     );
-    assert_eq!(agent.stop().await.expect("ends well"), 0);
+    agent.ends_well().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -121,7 +121,7 @@ async fn fault_04_lists_wait_as_long_as_the_server_says() {
             "{waited:?}"
         );
     }
-    assert_eq!(agent.stop().await.expect("ends well"), 0);
+    agent.ends_well().await;
 }
 
 /// A server that counts requests and answers 503 to each.
@@ -163,7 +163,7 @@ async fn fault_05_an_eviction_whose_answer_is_lost_is_read_back() {
         shop.0.fault(first(1, is_eviction, fault));
         shop.crash("web");
         mended_by_one_act(&shop).await;
-        assert_eq!(agent.stop().await.expect("ends well"), 0);
+        agent.ends_well().await;
     }
 }
 
@@ -181,7 +181,7 @@ async fn fault_05_a_rollout_restart_whose_answer_is_lost_is_recognised_by_its_st
     until("restarted", || shop.acts().len() == 1).await;
     shop.roll_out("web");
     mended_by_one_act(&shop).await;
-    assert_eq!(agent.stop().await.expect("ends well"), 0);
+    agent.ends_well().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -195,7 +195,7 @@ async fn fault_06_a_ledger_that_somebody_else_wrote_is_read_again_and_decided_an
     );
     shop.crash("web");
     mended_by_one_act(&shop).await;
-    assert_eq!(agent.stop().await.expect("ends well"), 0);
+    agent.ends_well().await;
 
     let (shop, agent) = settled().await;
     shop.0.fault(first(
@@ -205,7 +205,7 @@ async fn fault_06_a_ledger_that_somebody_else_wrote_is_read_again_and_decided_an
     ));
     shop.crash("web");
     mended_by_one_act(&shop).await;
-    assert_eq!(agent.stop().await.expect("ends well"), 0);
+    agent.ends_well().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -226,7 +226,7 @@ async fn fault_06_conflicts_without_end_act_never_and_ask_ever_more_rarely() {
         shop.0.heal();
         until("mended", || shop.phase() == "Resolved").await;
         assert_eq!(shop.acts().len(), 1);
-        assert_eq!(agent.stop().await.expect("ends well"), 0);
+        agent.ends_well().await;
     }
 }
 
@@ -244,7 +244,7 @@ async fn fault_06_an_incident_that_somebody_edited_is_read_again() {
     ));
     shop.crash("web");
     mended_by_one_act(&shop).await;
-    assert_eq!(agent.stop().await.expect("ends well"), 0);
+    agent.ends_well().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -266,7 +266,7 @@ async fn fault_06_a_target_that_changed_under_the_act_is_left_alone() {
         "{:?}",
         shop.outcomes()
     );
-    assert_eq!(agent.stop().await.expect("ends well"), 0);
+    agent.ends_well().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -298,5 +298,5 @@ async fn fault_11_an_hour_with_a_slow_server_loses_neither_lead_nor_order() {
     assert_eq!(shop.acts().len(), 3, "one each");
     assert_eq!(shop.outcomes(), [executed(), executed(), executed()]);
     assert!(agent.is_ready(), "{:?}", agent.missing());
-    assert_eq!(agent.stop().await.expect("ends well"), 0);
+    agent.ends_well().await;
 }

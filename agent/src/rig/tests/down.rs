@@ -46,18 +46,22 @@ async fn fault_01_down_for_five_minutes_at_start_it_waits_politely_and_does_noth
     assert_eq!(attempts[0]["outcome"]["type"], "Abandoned", "{attempts}");
     assert_eq!(attempts[1]["outcome"], executed(), "{attempts}");
     assert_eq!(shop.acts().len(), 1);
-    assert_eq!(agent.stop().await.expect("ends well"), 0);
+    agent.ends_well().await;
 }
 
-#[tokio::test(start_paused = true)]
-async fn fault_02_down_for_ten_minutes_nothing_is_done_on_what_may_be_old() {
-    let (shop, agent) = settled().await;
-    // It fails a moment before nobody answers any more: the agent has seen it and could act.
+/// It fails a moment before nobody answers any more: the agent has seen it and could act.
+async fn fails_as_the_server_goes(shop: &Shop) {
     shop.0
         .fault(|ask| ask.path.contains("podmender.io").then_some(Fault::Refused));
     shop.crash("web");
     pass(1).await;
     shop.0.go_down();
+}
+
+#[tokio::test(start_paused = true)]
+async fn fault_02_down_for_ten_minutes_nothing_is_done_on_what_may_be_old() {
+    let (shop, agent) = settled().await;
+    fails_as_the_server_goes(&shop).await;
     let down = shop.0.asked().len();
     pass(70).await;
     assert!(!agent.is_ready(), "stale within a minute");
@@ -85,17 +89,13 @@ async fn fault_02_down_for_ten_minutes_nothing_is_done_on_what_may_be_old() {
         .rposition(|a| a.is("GET", "/pods/web-1-0"));
     let looked = look.expect("a live look at the pod before the act");
     assert!(since[act].at - since[looked].at < Duration::from_secs(1));
-    assert_eq!(agent.stop().await.expect("ends well"), 0);
+    agent.ends_well().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn fault_02_what_healed_during_the_outage_is_left_alone() {
     let (shop, agent) = settled().await;
-    shop.0
-        .fault(|ask| ask.path.contains("podmender.io").then_some(Fault::Refused));
-    shop.crash("web");
-    pass(1).await;
-    shop.0.go_down();
+    fails_as_the_server_goes(&shop).await;
     pass(300).await;
     // Nobody saw it.
     shop.change("web-1-0", |_, now| pods::healthy("web", 0, now));
@@ -104,7 +104,7 @@ async fn fault_02_what_healed_during_the_outage_is_left_alone() {
     until("ready", || agent.is_ready()).await;
     pass(600).await;
     assert_eq!(shop.acts().len(), 0);
-    assert_eq!(agent.stop().await.expect("ends well"), 0);
+    agent.ends_well().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -121,7 +121,7 @@ async fn fault_08_a_token_that_is_not_accepted_stops_everything_until_it_is() {
     shop.0.heal();
     mended_by_one_act(&shop).await;
     assert!(agent.is_ready(), "{:?}", agent.missing());
-    assert_eq!(agent.stop().await.expect("ends well"), 0);
+    agent.ends_well().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -142,7 +142,7 @@ async fn fault_08_without_an_accepted_token_at_the_start_it_stays_up_and_asks_se
     );
     shop.0.heal();
     mended_by_one_act(&shop).await;
-    assert_eq!(agent.stop().await.expect("ends well"), 0);
+    agent.ends_well().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -157,7 +157,7 @@ async fn fault_08_a_token_that_lapses_at_the_moment_of_the_act_is_no_verdict_on_
     until("mended", || shop.phase() == "Resolved").await;
     assert_eq!(shop.acts().len(), 1);
     assert!(shop.spent() <= 2);
-    assert_eq!(agent.stop().await.expect("ends well"), 0);
+    agent.ends_well().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -184,7 +184,7 @@ async fn fault_24_a_node_clock_that_is_ten_minutes_off_changes_nothing() {
         let acts = shop.acts();
         assert!(acts[1].at - acts[0].at >= Duration::from_secs(59));
         assert!(!agent.has_ended(), "the lease is held");
-        assert_eq!(agent.stop().await.expect("ends well"), 0);
+        agent.ends_well().await;
     }
 }
 
@@ -206,5 +206,5 @@ async fn fault_14_our_own_objects_are_listed_anew_after_an_http_410() {
     );
     shop.policy(json!({}));
     mended_by_one_act(&shop).await;
-    assert_eq!(agent.stop().await.expect("ends well"), 0);
+    agent.ends_well().await;
 }

@@ -33,7 +33,7 @@ async fn fault_84_all_pods_not_ready_for_20_s_is_nobodys_act() {
         .filter(|i| i["status"]["phase"] != "Resolved")
         .count();
     assert_eq!(open, 0);
-    assert_eq!(agent.stop().await.expect("ends well"), 0);
+    agent.ends_well().await;
 }
 
 /// Fifty Deployments whose one pod crashes, as when what they all need has died.
@@ -83,7 +83,7 @@ async fn fault_85_fifty_that_fail_together_are_a_storm_and_recover_by_themselves
     until("all over", || open() == 0).await;
     pass(900).await;
     assert_eq!(shop.acts().len(), acts, "what healed itself is left alone");
-    assert_eq!(agent.stop().await.expect("ends well"), 0);
+    agent.ends_well().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -110,7 +110,7 @@ async fn fault_85_who_stays_down_after_a_storm_is_mended_one_by_one() {
     for three in times.windows(3) {
         assert!(three[2] - three[0] >= Duration::from_secs(60), "{times:?}");
     }
-    assert_eq!(agent.stop().await.expect("ends well"), 0);
+    agent.ends_well().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -142,5 +142,5 @@ async fn fault_86_a_churn_of_pods_leaves_nothing_behind() {
     assert_eq!(incidents, 1, "one workload is one incident");
     assert!(shop.acts().len() <= 3, "{}", shop.acts().len());
     assert!(agent.is_ready(), "{:?}", agent.missing());
-    assert_eq!(agent.stop().await.expect("ends well"), 0);
+    agent.ends_well().await;
 }

@@ -57,7 +57,7 @@ async fn fault_20_half_an_hour_of_quiet_and_a_410_at_each_compaction_are_no_news
     let requests = shop.0.asked().len() - before;
     // 12 watches that last 25 s to 45 s, and the namespace every half minute.
     assert!(requests <= 1200, "{requests} requests in half an hour");
-    assert_eq!(agent.stop().await.expect("ends well"), 0);
+    agent.ends_well().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -84,7 +84,7 @@ async fn fault_21_without_events_a_crash_is_found_and_mended_all_the_same() {
             "{blocked:?}"
         );
         mended_by_one_act(&shop).await;
-        assert_eq!(agent.stop().await.expect("ends well"), 0);
+        agent.ends_well().await;
     }
 }
 
@@ -105,5 +105,5 @@ async fn fault_21_events_that_stop_coming_hold_up_nothing() {
     );
     shop.crash("web");
     mended_by_one_act(&shop).await;
-    assert_eq!(agent.stop().await.expect("ends well"), 0);
+    agent.ends_well().await;
 }

@@ -28,7 +28,7 @@ async fn fault_73_a_definition_that_is_missing_is_named_and_waited_for() {
         shop.0.heal();
         mended_by_one_act(&shop).await;
         assert!(agent.is_ready(), "{:?}", agent.missing());
-        assert_eq!(agent.stop().await.expect("ends well"), 0);
+        agent.ends_well().await;
     }
 }
 
@@ -57,13 +57,13 @@ async fn fault_73_an_incident_of_another_version_stops_its_own_workload_only() {
         .filter(|a| a.path.contains("/web-"))
         .count();
     assert_eq!(of_web, done, "nothing more is done to it");
-    assert_eq!(agent.stop().await.expect("ends well"), 0);
+    agent.ends_well().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn fault_73_a_ledger_that_cannot_be_read_stops_everything_and_says_what_to_do() {
     let (shop, agent) = settled().await;
-    assert_eq!(agent.stop().await.expect("ends well"), 0);
+    agent.ends_well().await;
     let mut ledger = shop.0.all("ledgers").remove(0);
     ledger["spec"] = json!({"spent": "everything"});
     shop.0.put(LEDGERS, ledger);
@@ -79,7 +79,7 @@ async fn fault_73_a_ledger_that_cannot_be_read_stops_everything_and_says_what_to
     // As it was told.
     shop.0.remove(LEDGERS, "podmender");
     mended_by_one_act(&shop).await;
-    assert_eq!(agent.stop().await.expect("ends well"), 0);
+    agent.ends_well().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -97,7 +97,7 @@ async fn fault_73_a_policy_of_another_version_leaves_the_others_in_force() {
         .iter()
         .map(|p| p["status"]["conditions"][0]["reason"].clone());
     assert_eq!(ready.collect::<Vec<_>>(), ["InForce", "Invalid"]);
-    assert_eq!(agent.stop().await.expect("ends well"), 0);
+    agent.ends_well().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -136,7 +136,7 @@ async fn fault_79_a_binding_that_is_taken_away_is_named_and_nothing_is_done_unti
         policy["status"]["conditions"][1]["status"] == "False"
     };
     until("no longer degraded", is_whole).await;
-    assert_eq!(agent.stop().await.expect("ends well"), 0);
+    agent.ends_well().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -153,7 +153,7 @@ async fn fault_79_without_the_right_to_evict_people_are_told_and_it_is_not_tried
     pass(1200).await;
     assert_eq!(asked(&shop, is_eviction).len(), 1);
     assert_eq!(shop.outcomes(), [refused("Forbidden")]);
-    assert_eq!(agent.stop().await.expect("ends well"), 0);
+    agent.ends_well().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -167,5 +167,5 @@ async fn fault_79_without_the_right_to_logs_it_is_mended_all_the_same() {
         .fault(move |ask| ask.path.ends_with("/log").then_some(forbidden));
     shop.crash("web");
     mended_by_one_act(&shop).await;
-    assert_eq!(agent.stop().await.expect("ends well"), 0);
+    agent.ends_well().await;
 }

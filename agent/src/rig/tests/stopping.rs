@@ -9,7 +9,7 @@ async fn one_crash_is_one_act_and_it_is_verified() {
     let (shop, agent) = settled().await;
     shop.crash("web");
     mended_by_one_act(&shop).await;
-    assert_eq!(agent.stop().await.expect("ends well"), 0);
+    agent.ends_well().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -20,7 +20,7 @@ async fn fault_37_an_act_under_way_at_sigterm_is_finished_and_recorded() {
     shop.crash("web");
     until("under way", || !asked(&shop, is_eviction).is_empty()).await;
     let since = Instant::now();
-    assert_eq!(agent.stop().await.expect("ends well"), 0);
+    agent.ends_well().await;
     assert!(
         since.elapsed() <= Duration::from_secs(4),
         "{:?}",
@@ -55,7 +55,7 @@ async fn fault_37_an_act_that_outlasts_the_drain_is_recognised_after_the_restart
     shop.crash("web");
     until("done", || shop.acts().len() == 1).await;
     let since = Instant::now();
-    assert_eq!(agent.stop().await.expect("ends well"), 0);
+    agent.ends_well().await;
     assert!(
         since.elapsed() <= Duration::from_secs(12),
         "{:?}",
@@ -167,7 +167,7 @@ async fn fault_36_under_a_policy_that_makes_no_sense_nothing_is_done_and_it_says
     // Mended, it is followed at once.
     shop.policy(json!({}));
     mended_by_one_act(&shop).await;
-    assert_eq!(agent.stop().await.expect("ends well"), 0);
+    agent.ends_well().await;
 }
 
 #[tokio::test(start_paused = true)]
