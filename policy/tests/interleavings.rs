@@ -24,7 +24,7 @@ use podmender_policy::{
     decide::Reason,
     incident::{CROWDED_TIMELINE, Incident, IncidentId},
     ledger::Ledger,
-    observation::Consent,
+    observation::{Consent, Ready},
     plan::{Plan, conclude, plan},
     remedy::{ActionId, Effect, Outcome, Refusal, RemedyName},
     rules::Policy,
@@ -39,6 +39,8 @@ enum Step {
     Wait(i64),
     Crash,
     Heal,
+    /// What fails is Ready all the same, or is no more.
+    Serves(Ready),
     /// The workload's spec is changed.
     Edit,
     /// A replica does its next call. (Which one is in the lead changes at any time.)
@@ -106,6 +108,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => prop_oneof![4 => 1_i64..90, 1 => 90_i64..2400].prop_map(Step::Wait),
         2 => Just(Step::Crash),
         1 => Just(Step::Heal),
+        1 => Just(Step::Serves(Ready::Yes(Timestamp::MIN))),
+        1 => Just(Step::Serves(Ready::No(Timestamp::MIN))),
         1 => Just(Step::Edit),
         12 => one.clone().prop_map(Step::Go),
         8 => one.clone().prop_map(Step::Run),
@@ -203,6 +207,7 @@ impl World {
             Step::Wait(seconds) => self.shop.wait(*seconds),
             Step::Crash => self.shop.fail(PodState::CrashLoop),
             Step::Heal => self.shop.heal(),
+            Step::Serves(ready) => self.shop.ready = Some(*ready),
             Step::Edit => self.shop.generation += 1,
             Step::Go(who) => self.go(*who, Answered::InTime)?,
             Step::Run(who) => {
@@ -310,7 +315,8 @@ impl World {
             &plan(&self.policy, ledger, incident, &seen, now),
             "same input, same plan"
         );
-        let must_ask = !self.policy.min_approvals.is_empty()
+        let must_ask = matches!(self.shop.ready, Some(Ready::Yes(_)))
+            || !self.policy.min_approvals.is_empty()
             || self.policy.require_approval.contains(&RemedyName::Restart);
         if let Some(act) = made
             .act

@@ -10,7 +10,7 @@ use podmender_policy::{
     bounds::Message,
     decide::{DecisionKind, Reason},
     incident::Phase,
-    observation::{Consent, Disruption, EventSeen, Freshness, RolloutState, Surroundings},
+    observation::{Consent, Disruption, EventSeen, Freshness, Ready, RolloutState, Surroundings},
     remedy::{Effect, Outcome, Refusal, RemedyName},
     rules::Policy,
     verify::Verdict,
@@ -984,6 +984,66 @@ fn a_question_about_what_has_changed_is_withdrawn_and_asked_anew() {
             .iter()
             .any(|r| r.fact == Fact::Withdrawn { because })
     );
+}
+
+/// The kubelet killed the pod itself while people were asked whether it may be.
+#[test]
+fn a_question_to_spare_the_last_ready_replica_ends_when_that_is_ready_no_more() {
+    let policy = autonomous();
+    let asking = || {
+        let mut shop = Shop::new().crash_loop();
+        shop.ready = Some(Ready::Yes(shop.now - SignedDuration::from_mins(9)));
+        shop.ready_pods = 1;
+        shop.pass(&policy);
+        assert_eq!(
+            (shop.phase(), shop.reason()),
+            (
+                Some(Phase::AwaitingApproval),
+                Some(Reason::LastReadyReplica)
+            )
+        );
+        shop.wait(20);
+        shop.pass(&policy);
+        assert_eq!(shop.phase(), Some(Phase::AwaitingApproval), "still Ready");
+        shop
+    };
+    let unready = |shop: &mut Shop| {
+        (shop.ready, shop.ready_pods) = (None, 0);
+        shop.wait(5);
+    };
+    let because = Reason::ChangedSince;
+
+    let mut shop = asking();
+    unready(&mut shop);
+    let plan = shop.pass(&policy);
+    assert!(plan.facts.contains(&Fact::Withdrawn { because }));
+    assert_eq!(shop.acts.len(), 1, "as if it had not been Ready at first");
+    // Whoever answers what is asked no more does nothing.
+    let late = answer(&shop, Answer::Approve);
+    shop.approvals = vec![late];
+    shop.wait(5);
+    shop.pass(&policy);
+    assert_eq!(shop.acts.len(), 1);
+
+    // A no, a snooze and the end of the time mean what they say.
+    let mut shop = asking();
+    unready(&mut shop);
+    shop.approvals = vec![answer(&shop, Answer::Deny)];
+    shop.pass(&policy);
+    assert_eq!((shop.reason(), shop.acts.len()), (Some(Reason::Denied), 0));
+    let mut shop = asking();
+    unready(&mut shop);
+    shop.approvals = vec![answer(&shop, Answer::Snooze)];
+    shop.pass(&policy);
+    assert_eq!(
+        (shop.phase(), shop.acts.len()),
+        (Some(Phase::AwaitingApproval), 0)
+    );
+    let mut shop = asking();
+    unready(&mut shop);
+    shop.wait(2 * 3_600);
+    shop.pass(&policy);
+    assert!(shop.acts.is_empty(), "its time is over");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use podmender_policy::{
     approval::Answer,
     audit::Fact,
-    observation::{Consent, Freshness},
+    observation::{Consent, Freshness, Ready},
     remedy::{Outcome, RemedyName},
     rules::Policy,
 };
@@ -21,6 +21,8 @@ enum Step {
     Crash,
     OomAtStart,
     Heal,
+    /// What fails is Ready all the same, or is no more.
+    Serves(Ready),
     /// A whole pass.
     Pass,
     /// Killed after planning.
@@ -46,6 +48,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => Just(Step::Crash),
         1 => Just(Step::OomAtStart),
         3 => Just(Step::Heal),
+        2 => Just(Step::Serves(Ready::Yes(Timestamp::MIN))),
+        1 => Just(Step::Serves(Ready::No(Timestamp::MIN))),
         8 => Just(Step::Pass),
         1 => Just(Step::KilledBeforeWriting),
         1 => Just(Step::KilledAfterLedger),
@@ -76,6 +80,7 @@ impl Run {
             Step::Crash => shop.fail(PodState::CrashLoop),
             Step::OomAtStart => shop.fail(PodState::OomAtStart),
             Step::Heal => shop.heal(),
+            Step::Serves(ready) => shop.ready = Some(*ready),
             Step::Pause(paused) => {
                 shop.consent = if *paused {
                     Consent::Paused
@@ -141,7 +146,9 @@ impl Run {
                     .is_some_and(|i| i.unsettled().is_some());
             prop_assert!(paid, "an act that was not paid for");
         }
-        if plan.spend.is_some() && policy.require_approval.contains(&RemedyName::Restart) {
+        let serves = matches!(shop.ready, Some(Ready::Yes(_)));
+        let asks = serves || policy.require_approval.contains(&RemedyName::Restart);
+        if plan.spend.is_some() && asks {
             let answered = plan.facts.iter().any(|f| {
                 matches!(
                     f,

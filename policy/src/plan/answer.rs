@@ -60,6 +60,9 @@ impl Pass<'_> {
             // Every yes was refused for it.
             return self.ask_anew(diagnosis);
         }
+        if valid.is_empty() && self.is_moot(diagnosis) {
+            return self.ask_anew(diagnosis);
+        }
         let mut votes = self.votes();
         let mut last = None;
         let mut yes = valid.into_iter();
@@ -130,6 +133,15 @@ impl Pass<'_> {
                 Effect::Evict { .. } | Effect::RolloutRestart { .. },
             ) => None,
         }
+    }
+
+    /// Whether it was asked only to spare the last Ready replica, and that is Ready no more: it would be done without asking
+    /// now. Whose time is over, or was put off, stays as it is.
+    fn is_moot(&self, diagnosis: &Diagnosis) -> bool {
+        self.incident.status.reason == Reason::LastReadyReplica
+            && self.time_is_left().is_some()
+            && self.snoozed_until().is_none()
+            && self.rule(diagnosis, Consented::NotYet).decision.kind == DecisionKind::Remediate
     }
 
     /// What was asked about is no more: the question is taken back, and put again as it is now, if it still has to be.

@@ -68,6 +68,8 @@ pub struct Shop {
     pub approvals: Vec<Approval>,
     pub events: Vec<EventSeen>,
     pub ready_pods: u32,
+    /// What a failing pod says of its readiness, if not that it has been not ready since it failed.
+    pub ready: Option<Ready>,
     pub desired: u32,
     // What is stored in the API server.
     pub ledger: Ledger,
@@ -102,6 +104,7 @@ impl Shop {
             approvals: Vec::new(),
             events: Vec::new(),
             ready_pods: 1,
+            ready: None,
             desired: 1,
             ledger: Ledger::default(),
             incident: None,
@@ -220,7 +223,7 @@ impl Shop {
             revision: Some("r1".into()),
             phase: PodPhase::Running,
             leaving: Leaving::No,
-            ready: Ready::No(self.last_crash),
+            ready: self.ready.unwrap_or(Ready::No(self.last_crash)),
             was_ready: self.state == PodState::CrashLoop,
             unschedulable: None,
             restart_policy: RestartPolicy::Always,
