@@ -7,26 +7,29 @@ DENY = $(CACHE)/cargo/bin/cargo-deny
 SCENARIOS = $(CARGO) run -p scenarios --
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-clean demo-svg bench test prepare check unit charts scenarios fuzz tools image cluster-up cluster-down cluster-status cluster-selftest
+.PHONY: help demo demo-clean demo-svg bench test builder prepare check unit charts scenarios fuzz tools image cluster-up cluster-down cluster-status cluster-selftest
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 
-demo: ## A shop breaks in five ways, and the agent mends it or calls a person: live, on a real cluster
+demo: builder ## A shop breaks in five ways, and the agent mends it or calls a person: live, on a real cluster
 	$(SCENARIOS) demo
 
 demo-clean: ## Take away what the demo brought
 	$(SCENARIOS) demo --clean
 
-demo-svg: ## Record the demo in a real terminal as docs/demo.svg
+demo-svg: builder ## Record the demo in a real terminal as docs/demo.svg
 	$(SCENARIOS) demo --svg docs/demo.svg
 
-bench: ## Measure, and write docs/bench.md (ONLY=plan, redact, image, detect, mend, footprint, storm, slack, summary or scale for one part)
+bench: builder ## Measure, and write docs/bench.md (ONLY=plan, redact, image, detect, mend, footprint, storm, slack, summary or scale for one part)
 	$(SCENARIOS) bench $(addprefix --only ,$(ONLY))
 
 test: prepare check unit charts scenarios ## Everything that proves the project, from formatting to scenarios on real pods
 
 prepare: ## Install what the tests need (Debian or Ubuntu as root), or name it
+	@scenarios/prepare.sh tests
+
+builder:
 	@scenarios/prepare.sh
 
 check: $(DENY) ## Formatting, lints, each crate alone, licences and sources of dependencies
@@ -57,7 +60,7 @@ FUZZ_DIR = fuzz/target
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 SECONDS ?= 20
 
-fuzz: ## Fuzz what comes from outside with libFuzzer, SECONDS (20) for each target (TARGET=reply for one); what it finds is in fuzz/artifacts
+fuzz: builder ## Fuzz what comes from outside with libFuzzer, SECONDS (20) for each target (TARGET=reply for one); what it finds is in fuzz/artifacts
 	RUSTFLAGS="$(FUZZ_FLAGS)" $(CARGO) build --locked --release --manifest-path fuzz/Cargo.toml --target $(HOST) --target-dir $(FUZZ_DIR)
 	@for target in $(or $(TARGET),$(notdir $(wildcard fuzz/corpus/*))); do \
 	    echo "$$target: $(SECONDS) s"; \
@@ -68,13 +71,13 @@ fuzz: ## Fuzz what comes from outside with libFuzzer, SECONDS (20) for each targ
 	    grep -E "^stat::(number_of_executed|new_units)" $$log; \
 	done
 
-tools: ## Build the pinned Go tools into the user's cache
+tools: builder ## Build the pinned Go tools into the user's cache
 	$(SCENARIOS) tools
 
-image: ## Build the agent's image as an archive (PROFILE=image-dev for a quick one)
+image: builder ## Build the agent's image as an archive (PROFILE=image-dev for a quick one)
 	$(SCENARIOS) image --profile $(or $(PROFILE),release)
 
-cluster-up: ## Bring up a real one-node Kubernetes cluster on this machine
+cluster-up: builder ## Bring up a real one-node Kubernetes cluster on this machine
 	$(SCENARIOS) cluster up
 
 cluster-down: ## Take it down and leave nothing behind

@@ -1,14 +1,16 @@
 #!/bin/sh
-# Installs what the tests need where it may (Debian or Ubuntu, as root), and otherwise names it exactly.
-# The cluster's own packages (runc, iptables, ...) are looked after by `scenarios cluster up`.
+# Installs what building needs, and with `tests` what the tests need beside it, where it may (Debian or Ubuntu, as root); otherwise
+# names it exactly. The cluster's own packages (runc, iptables, ...) are looked after by `scenarios cluster up`.
 set -eu
 
 missing=""
 command -v cc >/dev/null || missing="$missing gcc libc6-dev"
 command -v git >/dev/null || missing="$missing git"
 # A browser for the test that presses a button of the Slack page; Ubuntu's runners have Chrome and its driver already.
-if ! command -v chromedriver >/dev/null || ! { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null; then
-    missing="$missing chromium chromium-driver"
+if [ "${1:-}" = tests ]; then
+    if ! command -v chromedriver >/dev/null || ! { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null; then
+        missing="$missing chromium chromium-driver"
+    fi
 fi
 if [ -n "$missing" ]; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
