@@ -5,6 +5,7 @@
 use crate::{
     context::{Context, within},
     error::{self, Error},
+    observe::observe,
     watch::consent::read as consent,
 };
 use jiff::Timestamp;
@@ -23,6 +24,7 @@ use kube::{
 };
 use podmender_policy::{
     bounds::Name,
+    diagnose::{FailureKind, diagnose},
     observation::Consent,
     remedy::{Act, Effect, Outcome, Refusal},
     workload::{WorkloadKind, WorkloadRef},
@@ -107,7 +109,9 @@ async fn last_look(act: &Act, ctx: &Context) -> Result<Option<Refusal>, Error> {
         Effect::Evict { pod, uid } => {
             let pods = Api::<Pod>::namespaced(ctx.client.clone(), namespace);
             let live = look(pods.get_opt(pod.as_str()), &act.workload).await?;
-            Ok(judge(live.as_ref(), uid))
+            let refusal = judge(live.as_ref(), uid);
+            let looks_well = refusal == Some(Refusal::Healthy);
+            Ok(refusal.filter(|_| !(looks_well && is_unwell(workload, uid, now, ctx))))
         }
         Effect::RolloutRestart { .. } => Ok(None),
     }
@@ -161,12 +165,22 @@ fn judge(live: Option<&Pod>, uid: &Name) -> Option<Refusal> {
         .flatten()
         .any(|c| c.type_ == "Ready" && c.status == "True");
     // A pod that is Ready and never restarted has nothing to be evicted for; one that restarts may look Ready for a moment.
-    let restarted = status
-        .container_statuses
-        .iter()
+    // (A sidecar stands among the init containers.)
+    let containers = status.container_statuses.iter();
+    let restarted = containers
+        .chain(&status.init_container_statuses)
         .flatten()
         .any(|c| c.restart_count > 0);
     (ready && !restarted).then_some(Refusal::Healthy)
+}
+
+/// Whether a pod fails although it is Ready and was never restarted: its liveness probe does, and the kubelet has not killed it yet.
+/// Only Events tell of that.
+fn is_unwell(workload: &WorkloadRef, uid: &Name, now: Timestamp, ctx: &Context) -> bool {
+    let finding = observe(workload, now, ctx).and_then(|s| diagnose(&s.seen, now));
+    finding.is_some_and(|f| {
+        f.diagnosis.failure == FailureKind::LivenessProbeFailed && f.diagnosis.pod_uid == *uid
+    })
 }
 
 /// Evicts one pod through the eviction API (so that PodDisruptionBudgets hold), with its UID as precondition.

@@ -4,6 +4,7 @@ mod answers;
 mod down;
 mod many;
 mod quiet;
+mod ready;
 mod rights;
 mod stopping;
 
