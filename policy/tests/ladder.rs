@@ -554,6 +554,37 @@ fn a_yes_in_time_waits_for_what_fails() {
     assert_eq!(shop.acts.len(), 1);
 }
 
+/// What is under way elsewhere ends by itself: until then a yes is neither refused nor forgotten.
+#[test]
+fn a_yes_waits_while_too_much_is_under_way() {
+    let (mut shop, policy) = asking();
+    shop.approvals = vec![answer(&shop, Answer::Approve)];
+    let other = Shop::new().crash_loop().look(&autonomous()).spend;
+    let other = other.expect("an act");
+    let others = (0..policy.limits.max_concurrent).map(|n| {
+        let mut spend = other.clone();
+        spend.act.workload.name = format!("other-{n}").as_str().into();
+        spend.outcome = Some(Outcome::Executed);
+        spend
+    });
+    shop.ledger.spent = others.collect();
+    for _ in 0..3 {
+        let plan = shop.pass(&policy);
+        assert!(
+            plan.wake_at
+                .is_some_and(|at| at <= shop.now + SignedDuration::from_secs(5))
+        );
+        assert_eq!(shop.phase(), Some(Phase::AwaitingApproval));
+        assert!(plan.facts.is_empty(), "{:?}", plan.facts);
+        shop.wait(5);
+    }
+    for spend in &mut shop.ledger.spent {
+        spend.verdict = Verdict::Recovered;
+    }
+    shop.pass(&policy);
+    assert_eq!(shop.acts.len(), 1);
+}
+
 #[test]
 fn fault_46_an_approval_of_something_else_does_not_count() {
     type Change = fn(&mut Shop, &mut Approval);

@@ -1,7 +1,8 @@
 //! Asking people, and what their answers are worth (invariant 7).
 //!
 //! Any valid no decides. A yes counts with as many others as the policy wants, of surely different people. Every answer,
-//! counted or refused, is used up and recorded; after a refusal the question stays open to another answer.
+//! counted or refused, is used up and recorded; after a refusal the question stays open to another answer. Only while too much is under
+//! way at once does a yes wait.
 
 use super::{Plan, pass::Pass};
 use crate::{
@@ -85,6 +86,10 @@ impl Pass<'_> {
             return self.awaiting(None);
         };
         let mut ruling = self.rule(diagnosis, Consented::ByPerson);
+        if ruling.decision.reason == Reason::TooManyAtOnce {
+            // What is under way elsewhere ends by itself: nobody has to say it again for that.
+            return self.awaiting(ruling.until);
+        }
         if ruling.decision.kind == DecisionKind::Remediate {
             ruling.effect = match ruling.effect.map(|effect| self.as_shown(effect)) {
                 Some(None) => {
