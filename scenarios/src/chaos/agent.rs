@@ -139,16 +139,22 @@ impl<'a> Agent<'a> {
         Ok(pods)
     }
 
-    /// A second replica that stands by; waits until one of the two leads and both are Ready.
-    pub fn add_standby(&self) -> Result<()> {
+    /// `helm upgrade` with what a person may have changed of the values, each as `--set` has it.
+    pub fn upgrade(&self, values: &[&str]) -> Result<()> {
         let mut helm = self.stage.helm();
         helm.args(["upgrade", "podmender"])
             .arg(self.stage.charts.join("podmender"))
-            .args(["--namespace", &self.namespace, "--reuse-values"])
-            .args(["--set", "replicaCount=2"])
-            // A scenario freezes one of them for longer than the lead lasts; the kubelet is not to end that.
-            .args(["--set", "livenessProbe.failureThreshold=60"]);
-        exec::output(&mut helm)?;
+            .args(["--namespace", &self.namespace, "--reuse-values"]);
+        for value in values {
+            helm.args(["--set", value]);
+        }
+        exec::output(&mut helm).map(drop)
+    }
+
+    /// A second replica that stands by; waits until one of the two leads and both are Ready.
+    pub fn add_standby(&self) -> Result<()> {
+        // A scenario freezes one of them for longer than the lead lasts; the kubelet is not to end that.
+        self.upgrade(&["replicaCount=2", "livenessProbe.failureThreshold=60"])?;
         wait::eventually("two replicas, one of which leads", || {
             self.leader()?;
             let path = api::path("apps/v1", "Deployment", Some(&self.namespace));
@@ -214,6 +220,25 @@ impl<'a> Agent<'a> {
     /// SIGKILL, and waits until the next process is Ready.
     pub fn kill_and_wait(&self) -> Result<()> {
         self.back_after(&self.kill()?)
+    }
+
+    /// SIGTERM, as the kubelet sends it before it ends a pod; the kubelet starts the next process in the same pod.
+    pub fn terminate(&self) -> Result<Ended> {
+        self.signal_now(Signal::TERM).map(Ended)
+    }
+
+    /// How a process ended that was followed by another one in the same pod.
+    pub fn exit_code_of(&self, ended: &Ended) -> Result<i64> {
+        let pod = self.pod()?;
+        let last = pod.pointer("/status/containerStatuses/0/lastState/terminated");
+        let last = last.context("nothing has ended in its pod")?;
+        let id = last.get("containerID").and_then(Value::as_str);
+        ensure!(
+            id.is_some_and(|id| id.ends_with(&ended.0)),
+            "another one ended: {last}"
+        );
+        let code = last.get("exitCode").and_then(Value::as_i64);
+        code.context("no exit code")
     }
 
     /// SIGSTOP: it lives and does nothing.

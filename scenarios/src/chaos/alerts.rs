@@ -27,6 +27,22 @@ impl Alert {
             .and_then(Value::as_str)
             .unwrap_or_default()
     }
+
+    /// Whether it tells of several incidents, and so of none in detail: more than three at once become one message.
+    pub fn is_digest(&self) -> bool {
+        self.body.get("incidents").is_some()
+    }
+
+    /// What it says of each incident of a namespace, alone or in a digest.
+    pub fn briefs(&self, namespace: &str) -> Vec<&Value> {
+        let listed = self.body.get("incidents").and_then(Value::as_array);
+        let mut all: Vec<&Value> = match listed {
+            Some(listed) => listed.iter().collect(),
+            None => vec![&self.body],
+        };
+        all.retain(|brief| brief["namespace"] == namespace);
+        all
+    }
 }
 
 /// Collects everything that is posted to it.
@@ -69,15 +85,7 @@ impl Receiver {
 
     /// What came about a namespace, oldest first.
     pub fn about(&self, namespace: &str) -> Vec<Alert> {
-        let about = |a: &&Alert| {
-            let single = a.text("namespace") == namespace;
-            let listed = a.body.get("incidents").and_then(Value::as_array);
-            single
-                || listed.is_some_and(|all| {
-                    all.iter()
-                        .any(|i| i.get("namespace").and_then(Value::as_str) == Some(namespace))
-                })
-        };
+        let about = |a: &&Alert| !a.briefs(namespace).is_empty();
         self.lock().iter().filter(about).cloned().collect()
     }
 }

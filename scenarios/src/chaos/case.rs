@@ -84,7 +84,7 @@ impl Case<'_> {
     }
 
     /// The folder that pods see as `/world`.
-    fn world(&self) -> PathBuf {
+    pub fn world(&self) -> PathBuf {
         self.stage.dir.join(&self.namespace)
     }
 
@@ -263,11 +263,15 @@ impl Case<'_> {
     pub fn told(&self, phase: &str) -> Result<Alert> {
         wait::eventually("the alert", || {
             let alerts = self.alerts();
-            let phases: Vec<&str> = alerts.iter().map(|a| a.text("phase")).collect();
-            let found = alerts.iter().find(|a| a.text("phase") == phase);
-            found
-                .cloned()
-                .with_context(|| format!("nothing was told of {phase}, only {phases:?}"))
+            let says = |a: &&Alert| {
+                let briefs = a.briefs(&self.namespace);
+                briefs.iter().any(|brief| brief["phase"] == phase)
+            };
+            alerts.iter().find(says).cloned().with_context(|| {
+                let told = alerts.iter().flat_map(|a| a.briefs(&self.namespace));
+                let phases: Vec<&Value> = told.map(|brief| &brief["phase"]).collect();
+                format!("nothing was told of {phase}, only {phases:?}")
+            })
         })
     }
 
@@ -286,7 +290,10 @@ impl Case<'_> {
         wait::eventually("the alert", || {
             let alerts = self.alerts();
             let theirs = |a: &&Alert| {
-                a.text("phase") == "Escalated" || a.text("decisionReason") == "PersonIfAgain"
+                let briefs = a.briefs(&self.namespace);
+                briefs
+                    .iter()
+                    .any(|b| b["phase"] == "Escalated" || b["decisionReason"] == "PersonIfAgain")
             };
             alerts.iter().find(theirs).cloned().with_context(|| {
                 format!(
@@ -334,6 +341,12 @@ impl Case<'_> {
             Ok(())
         })
     }
+}
+
+/// A field of a pod as text, empty if there is none.
+pub fn text_of<'a>(object: &'a Value, pointer: &str) -> &'a str {
+    let text = object.pointer(pointer).and_then(Value::as_str);
+    text.unwrap_or_default()
 }
 
 /// The name of an object.

@@ -18,6 +18,7 @@ pub struct App {
     name: String,
     replicas: u32,
     container: Value,
+    beside: Vec<Value>,
     pod: Value,
     annotations: Value,
     spec: Value,
@@ -30,12 +31,8 @@ impl App {
             kind: "Deployment",
             name: name.to_owned(),
             replicas: 1,
-            container: json!({
-                "name": "app", "image": BUSYBOX_IMAGE, "imagePullPolicy": "IfNotPresent",
-                "command": ["sh", "-c", script],
-                "volumeMounts": [{"name": "world", "mountPath": "/world"}],
-                "resources": {"limits": {"memory": "64Mi"}},
-            }),
+            container: container("app", script),
+            beside: Vec::new(),
             pod: json!({"terminationGracePeriodSeconds": 1, "automountServiceAccountToken": false}),
             annotations: json!({}),
             spec: json!({}),
@@ -57,6 +54,12 @@ impl App {
     /// Fields of the container.
     pub fn container(mut self, fields: Value) -> Self {
         merge(&mut self.container, fields);
+        self
+    }
+
+    /// Another container in the same pod.
+    pub fn beside(mut self, name: &str, script: &str) -> Self {
+        self.beside.push(container(name, script));
         self
     }
 
@@ -88,10 +91,12 @@ impl App {
     pub fn object(&self, namespace: &str, world: &str) -> Value {
         let labels = json!({"app": self.name});
         let mut pod = self.pod.clone();
+        let mut containers = vec![self.container.clone()];
+        containers.extend(self.beside.clone());
         merge(
             &mut pod,
             json!({
-                "containers": [self.container],
+                "containers": containers,
                 "volumes": [{"name": "world", "hostPath": {"path": world, "type": "Directory"}}],
             }),
         );
@@ -119,6 +124,16 @@ impl App {
             "metadata": {"name": self.name, "namespace": namespace, "annotations": self.annotations, "labels": labels},
         })
     }
+}
+
+/// A container that runs a shell script and sees `/world`.
+pub fn container(name: &str, script: &str) -> Value {
+    json!({
+        "name": name, "image": BUSYBOX_IMAGE, "imagePullPolicy": "IfNotPresent",
+        "command": ["sh", "-c", script],
+        "volumeMounts": [{"name": "world", "mountPath": "/world"}],
+        "resources": {"limits": {"memory": "64Mi"}},
+    })
 }
 
 /// A policy for one namespace whose times are short enough for a test. `fields` are merged into its spec.

@@ -52,7 +52,8 @@ fn busy_and_healthy(case: &Case<'_>) -> Result<()> {
     wait::throughout("nothing is said", 15, || quiet(case))
 }
 
-fn quiet(case: &Case<'_>) -> Result<()> {
+/// Fails if anything was said or done.
+pub(super) fn quiet(case: &Case<'_>) -> Result<()> {
     if let Some(incident) = case.incidents()?.first() {
         bail!(
             "{} of {} is an incident",
@@ -65,13 +66,25 @@ fn quiet(case: &Case<'_>) -> Result<()> {
     Ok(())
 }
 
-fn quiet_until_rolled_out(case: &Case<'_>, deployment: &str) -> Result<()> {
+/// Waits until something is so; fails as soon as anything is said or done meanwhile.
+pub(super) fn quiet_until(
+    case: &Case<'_>,
+    what: &str,
+    check: impl Fn() -> Result<()>,
+) -> Result<()> {
     let mut broken = Ok(());
-    wait::eventually("the rollout", || {
+    wait::eventually(what, || {
         broken = quiet(case);
-        if broken.is_err() {
-            return Ok(());
+        match broken {
+            Ok(()) => check(),
+            Err(_) => Ok(()),
         }
+    })?;
+    broken
+}
+
+fn quiet_until_rolled_out(case: &Case<'_>, deployment: &str) -> Result<()> {
+    quiet_until(case, "the rollout", || {
         let now = case.stage.api.get(deployment)?;
         let number = |at: &str| now.pointer(at).and_then(Value::as_u64);
         let wanted = number("/spec/replicas");
@@ -86,8 +99,7 @@ fn quiet_until_rolled_out(case: &Case<'_>, deployment: &str) -> Result<()> {
             now.get("status").unwrap_or(&Value::Null)
         );
         Ok(())
-    })?;
-    broken
+    })
 }
 
 /// None of these may leave the node: the first is AWS's own documented example, the others are made up.

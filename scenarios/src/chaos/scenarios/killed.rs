@@ -56,7 +56,7 @@ pub(super) const ALL: &[Scenario] = &[
 ];
 
 /// A crash loop whose eviction is held at the gate.
-fn held_at_the_gate(case: &Case<'_>) -> Result<Gate> {
+pub(super) fn held_at_the_gate(case: &Case<'_>) -> Result<Gate> {
     let gate = Gate::start(Answer::Hold)?;
     case.stage.api.apply(&gate.webhook(&case.namespace))?;
     case.policy(json!({}), json!({}))?;

@@ -49,9 +49,9 @@ fn too_small_a_limit_is_a_persons(case: &Case<'_>) -> Result<()> {
     incident.fails_with(&["OOMKilled"])?;
     let alert = case.handed_over()?;
     ensure!(
-        alert.text("failure") == "OOMKilled",
+        alert.briefs(&case.namespace)[0]["failure"] == "OOMKilled",
         "told of {}",
-        alert.text("failure")
+        alert.body
     );
     case.crashed("web", 3)?;
     case.silence(20)?;

@@ -1,18 +1,23 @@
 //! The scenarios, by what goes wrong. Each says what a user would fear, and names its rows of the fault list.
 mod calm;
 mod consent;
+mod containers;
 mod crash;
 mod killed;
 mod memory;
 mod owners;
 mod people;
 mod probes;
+mod rollouts;
+mod scaled;
 mod slack;
 mod slack_faults;
 mod slack_people;
 mod standby;
 mod starts;
 mod summary;
+mod upgraded;
+mod volumes;
 
 use anyhow::Result;
 
@@ -105,11 +110,16 @@ impl Scenario {
 pub fn all() -> Vec<Scenario> {
     [
         memory::ALL,
+        scaled::ALL,
+        upgraded::ALL,
         killed::ALL,
         slack_faults::ALL,
         slack_people::ALL,
         slack::ALL,
         standby::ALL,
+        containers::ALL,
+        rollouts::ALL,
+        volumes::ALL,
         crash::ALL,
         calm::ALL,
         consent::ALL,

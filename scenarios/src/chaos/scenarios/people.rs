@@ -4,10 +4,10 @@ use serde_json::json;
 
 use super::Scenario;
 use super::crash::CRASHES_WHEN_DOWN;
-use crate::chaos::case::{Case, name_of};
+use crate::chaos::case::{Case, name_of, uid_of};
 use crate::chaos::gate::{Answer, Gate};
 use crate::chaos::incident::Incident;
-use crate::chaos::objects::{App, CRASHES_WHEN_SICK};
+use crate::chaos::objects::{App, CRASHES_WHEN_SICK, LIVES};
 
 pub(super) const ALL: &[Scenario] = &[
     Scenario::new(
@@ -36,6 +36,12 @@ pub(super) const ALL: &[Scenario] = &[
         a_budget_holds,
     ),
     Scenario::new(
+        "disruption-budget-unhealthy",
+        &[105],
+        "the budget lets broken pods go, and the agent asks all the same; or it does not, and the agent takes them",
+        broken_pods_and_budgets,
+    ),
+    Scenario::new(
         "admission-denies",
         &[80],
         "our admission policy forbids it, and the agent tries again and again",
@@ -59,7 +65,7 @@ fn asked(case: &Case<'_>) -> Result<Incident> {
     let alert = case.told("AwaitingApproval")?;
     let how = format!("approve {}", incident.name());
     ensure!(
-        alert.body.to_string().contains(&how),
+        alert.is_digest() || alert.body.to_string().contains(&how),
         "the alert does not say how to answer"
     );
     case.untouched(10)?;
@@ -151,6 +157,40 @@ fn a_budget_holds(case: &Case<'_>) -> Result<()> {
         "the pod is gone"
     );
     Ok(())
+}
+
+/// Neither budget has an eviction left. One lets go of pods that are not Ready, the other one only while enough others are.
+fn broken_pods_and_budgets(case: &Case<'_>) -> Result<()> {
+    case.policy(json!({}), json!({}))?;
+    let names = ["free", "kept"];
+    for (name, policy) in names.iter().zip(["AlwaysAllow", "IfHealthyBudget"]) {
+        case.stage.api.apply(&json!({
+            "apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
+            "metadata": {"name": name, "namespace": case.namespace},
+            "spec": {
+                "minAvailable": 1, "selector": {"matchLabels": {"app": name}},
+                "unhealthyPodEvictionPolicy": policy,
+            },
+        }))?;
+    }
+    // It runs on and is not Ready: a crash loop is Ready for a moment with each run.
+    let apps = names.map(|name| {
+        App::new(name, LIVES).probe("readinessProbe", "test ! -e /world/sick-$HOSTNAME")
+    });
+    let [free, kept] = case.run_both([&apps[0], &apps[1]], names)?;
+    case.sicken(&free)?;
+    case.sicken(&kept)?;
+    case.stands("kept", "Escalated", "DisruptionBudget")?;
+    let evictions = case.evicted(1)?;
+    ensure!(
+        evictions[0].uid.as_deref() == Some(uid_of(&free)),
+        "another pod was evicted"
+    );
+    case.stands("free", "Resolved", "Mended")?;
+    let pods = case.pods("kept")?;
+    let stays = pods.iter().any(|p| uid_of(p) == uid_of(&kept));
+    ensure!(stays, "the pod is gone");
+    case.evicted_only(1).map(drop)
 }
 
 fn admission_denies(case: &Case<'_>) -> Result<()> {

@@ -48,6 +48,20 @@ pub(super) const ALL: &[Scenario] = &[
         rough,
     )
     .alone(),
+    Scenario::new(
+        "slack-redelivered",
+        &[49],
+        "Slack delivers my press several times, and the restart is done as often",
+        redelivered,
+    )
+    .alone(),
+    Scenario::new(
+        "slack-retried",
+        &[49],
+        "Slack sends the request with my press again, and the restart is done twice",
+        redelivered,
+    )
+    .over_http(),
 ];
 
 /// Waits for a socket beyond so many: the agent that was killed is back.
@@ -227,4 +241,28 @@ fn rough(case: &Case<'_>) -> Result<()> {
     };
     ensure!((of("web")?, of("db")?) == (1, 1), "there are more cards");
     case.evicted_only(2).map(drop)
+}
+
+/// One press: twice in an envelope of its own, each of them twice, and all of it again when it is done.
+fn redelivered(case: &Case<'_>) -> Result<()> {
+    let card = asked(case, json!({}))?;
+    let slack = case.slack();
+    slack.order(Fault::EnvelopeTwice);
+    slack.order(Fault::NewEnvelopeSameClick);
+    let pressed = case.click("ada", &card, APPROVE)?;
+    slack.behave();
+    ensure!(pressed.len() == 2, "delivered as {pressed:?}");
+    done_once(case, "ada")?;
+    case.stands("web", "Resolved", "Mended")?;
+    for id in pressed.iter().chain(&pressed) {
+        slack.redeliver(id)?;
+    }
+    case.untouched(8)?;
+    done_once(case, "ada")?;
+    let after = case.card("web", "Well again")?;
+    ensure!(after.ts == card.ts, "it became a second card");
+    ensure!(case.cards()?.len() == 1, "there are more cards");
+    ensure!(case.approvals()?.len() <= 1, "it was recorded twice");
+    ensure!(case.incidents()?.len() == 1, "it became a second incident");
+    case.evicted_only(1).map(drop)
 }
