@@ -51,6 +51,18 @@ pub struct Context {
     pub own_namespace: Name,
 }
 
+#[cfg(test)]
+impl Context {
+    /// How much is remembered, by structure.
+    pub(crate) fn remembered(&self) -> std::collections::BTreeMap<&'static str, usize> {
+        let mut all = self.world.lock().remembered();
+        all.extend(self.store.lock().remembered());
+        all.insert("workloads in the queue", self.queue.len());
+        all.insert("alerts", self.alerts.pending());
+        all
+    }
+}
+
 /// Channels to the tasks that must never hold up a decision. A full channel drops (and the next pass offers again).
 pub struct Outlets {
     /// Kubernetes Events to publish.

@@ -1,6 +1,6 @@
 //! What can go wrong in a pass, by stage. `Display` does not repeat its source; `category` feeds metrics and Event reasons.
 
-use podmender_policy::workload::WorkloadRef;
+use podmender_policy::{bounds::Message, redact, workload::WorkloadRef};
 use std::time::Duration;
 
 /// A pass that could not be finished. The workload is looked at again, with back-off.
@@ -21,6 +21,11 @@ pub enum Error {
     /// The end of a question could not be recorded: it stays closed, and it is tried again.
     #[error("the end of the question about {0} could not be recorded")]
     Approval(WorkloadRef, #[source] kube::Error),
+    /// Our objects are defined in the cluster as another version of the agent writes them.
+    #[error(
+        "the CustomResourceDefinition {0}.podmender.io is of another version, so nothing is done: upgrade the chart podmender-crds ({1})"
+    )]
+    Definition(&'static str, Message),
     /// The request did not come back in time.
     #[error("the API server did not answer in time")]
     Timeout,
@@ -39,6 +44,7 @@ impl Error {
             Self::Incident(..) => "incident",
             Self::IncidentConflict(_) => "incident_conflict",
             Self::Approval(..) => "approval",
+            Self::Definition(..) => "definition",
             Self::Timeout => "timeout",
             Self::Unsettled(_) => "unsettled",
         }
@@ -53,6 +59,7 @@ impl Error {
             }
             Self::LedgerConflict
             | Self::IncidentConflict(_)
+            | Self::Definition(..)
             | Self::Timeout
             | Self::Unsettled(_) => Duration::ZERO,
         }
@@ -76,6 +83,17 @@ const LONGEST_REST: Duration = Duration::from_secs(30);
 #[must_use]
 pub fn is_definite(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if (400..500).contains(&status.code) && status.code != 408)
+}
+
+/// What the definition of a kind does not take of an object, in the API server's words; `None`: it was refused for another reason
+/// (a JSON patch whose test failed is a 422, too).
+#[must_use]
+pub fn refused_by_definition(error: &kube::Error) -> Option<Message> {
+    let kube::Error::Api(status) = error else {
+        return None;
+    };
+    let is_patch = status.message.contains("the server rejected our request");
+    (status.code == 422 && !is_patch).then(|| Message::new(&redact::raw(&status.message)))
 }
 
 /// The HTTP status that the API server answered with.

@@ -5,8 +5,7 @@
 use crate::{
     context::{Context, within},
     error::{self, Error},
-    observe::observe,
-    watch::consent::read as consent,
+    watch::{consent::read as consent, live},
 };
 use jiff::Timestamp;
 use k8s_openapi::{
@@ -24,8 +23,8 @@ use kube::{
 };
 use podmender_policy::{
     bounds::Name,
-    diagnose::{FailureKind, diagnose},
-    observation::Consent,
+    diagnose,
+    observation::{Consent, Leaving, PodSeen, Ready},
     remedy::{Act, Effect, Outcome, Refusal},
     workload::{WorkloadKind, WorkloadRef},
 };
@@ -105,15 +104,23 @@ async fn last_look(act: &Act, ctx: &Context) -> Result<Option<Refusal>, Error> {
             }
         }
     }
+    let known = ctx.world.lock().observe(workload, now).suspects;
     match &act.effect {
         Effect::Evict { pod, uid } => {
-            let pods = Api::<Pod>::namespaced(ctx.client.clone(), namespace);
-            let live = look(pods.get_opt(pod.as_str()), &act.workload).await?;
-            let refusal = judge(live.as_ref(), uid);
-            let looks_well = refusal == Some(Refusal::Healthy);
-            Ok(refusal.filter(|_| !(looks_well && is_unwell(workload, uid, now, ctx))))
+            let known = known.iter().find(|p| p.uid == *uid);
+            let live = live::read(&workload.namespace, pod, known, &ctx.client);
+            Ok(judge(look(live, workload).await?.as_ref(), uid, now))
         }
-        Effect::RolloutRestart { .. } => Ok(None),
+        Effect::RolloutRestart { .. } => {
+            let failing = known.iter().filter(|p| diagnose::fails(p, now));
+            for known in failing.take(LOOKED_AT) {
+                let live = live::read(&workload.namespace, &known.name, Some(known), &ctx.client);
+                if judge(look(live, workload).await?.as_ref(), &known.uid, now).is_none() {
+                    return Ok(None);
+                }
+            }
+            Ok(Some(Refusal::Healthy))
+        }
     }
 }
 
@@ -148,39 +155,20 @@ async fn annotations_of(
     }
 }
 
-/// Whether a live pod is still the one that was judged, and still fails.
-fn judge(live: Option<&Pod>, uid: &Name) -> Option<Refusal> {
+/// So many pods that fail are read anew before a rollout is restarted: one that still fails is reason enough.
+const LOOKED_AT: usize = 5;
+
+/// Whether a live pod is still the one that was judged, and still fails (row 109).
+fn judge(live: Option<&PodSeen>, uid: &Name, now: Timestamp) -> Option<Refusal> {
     let Some(pod) = live else {
         return Some(Refusal::Gone);
     };
-    if pod.metadata.uid.as_deref() != Some(uid.as_str())
-        || pod.metadata.deletion_timestamp.is_some()
-    {
+    if pod.uid != *uid || pod.leaving == Leaving::Deleting {
         return Some(Refusal::Gone);
     }
-    let status = pod.status.as_ref()?;
-    let ready = status
-        .conditions
-        .iter()
-        .flatten()
-        .any(|c| c.type_ == "Ready" && c.status == "True");
-    // A pod that is Ready and never restarted has nothing to be evicted for; one that restarts may look Ready for a moment.
-    // (A sidecar stands among the init containers.)
-    let containers = status.container_statuses.iter();
-    let restarted = containers
-        .chain(&status.init_container_statuses)
-        .flatten()
-        .any(|c| c.restart_count > 0);
-    (ready && !restarted).then_some(Refusal::Healthy)
-}
-
-/// Whether a pod fails although it is Ready and was never restarted: its liveness probe does, and the kubelet has not killed it yet.
-/// Only Events tell of that.
-fn is_unwell(workload: &WorkloadRef, uid: &Name, now: Timestamp, ctx: &Context) -> bool {
-    let finding = observe(workload, now, ctx).and_then(|s| diagnose(&s.seen, now));
-    finding.is_some_and(|f| {
-        f.diagnosis.failure == FailureKind::LivenessProbeFailed && f.diagnosis.pod_uid == *uid
-    })
+    // A pod may look Ready for a moment between two crashes, or while its liveness probe fails and the kubelet does nothing yet.
+    let ready = matches!(pod.ready, Ready::Yes(_));
+    (ready && !diagnose::fails(pod, now)).then_some(Refusal::Healthy)
 }
 
 /// Evicts one pod through the eviction API (so that PodDisruptionBudgets hold), with its UID as precondition.

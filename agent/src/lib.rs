@@ -37,6 +37,7 @@ pub mod logs;
 pub mod metrics;
 mod objects;
 pub mod observe;
+pub mod outdated;
 pub mod policies;
 pub mod proof;
 pub mod publish;

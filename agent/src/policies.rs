@@ -245,6 +245,7 @@ fn status_of(key: &Key, known: &Known, ctx: &Context) -> AgentPolicyStatus {
     {
         degraded.push(format!("minApprovals cannot be met: {why}."));
     }
+    degraded.extend(ctx.store.lock().outdated.sentences());
     degraded.extend(
         ctx.alerts
             .problems(&Name::new(&format!("{}/{}", key.0, key.1)))

@@ -66,6 +66,12 @@ impl Queue {
         self.lock().values().filter(|d| d.at <= now).count()
     }
 
+    /// For tests: how many workloads it knows.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
     /// Waits for the next workload whose time has come. Cancel safe.
     pub async fn next(&self) -> Turn {
         loop {

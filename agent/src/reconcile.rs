@@ -141,9 +141,12 @@ fn tell(plan: &Plan, incident: &Incident, seen: &Observation, ctx: &Context) {
         let age = ctx.clock.now().duration_since(incident.spec.first_seen);
         let waited = Duration::try_from(age).unwrap_or_default() >= WAIT_FOR_LOG;
         if !is_read && !is_asked {
-            ctx.store.lock().note_log_asked(request.key.clone());
-            let workload = request.workload.clone();
-            if ctx.outlets.logs.try_send(request).is_ok() && !waited {
+            let (workload, key) = (request.workload.clone(), request.key.clone());
+            ctx.store.lock().note_log_asked(key.clone());
+            if ctx.outlets.logs.try_send(request).is_err() {
+                // Too many wait to be read: the next pass asks again.
+                ctx.store.lock().forget_log_asked(&key);
+            } else if !waited {
                 ctx.queue.wake_in(workload, WAIT_FOR_LOG);
                 return;
             }

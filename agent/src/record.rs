@@ -9,6 +9,7 @@ use crate::{
     context::{Context, within},
     error::{Error, code, is_definite},
     expiry,
+    outdated::Written,
     store::{Call, Draft, Place, Stored},
 };
 use jiff::Timestamp;
@@ -44,6 +45,9 @@ pub async fn intent(plan: &Plan, now: Timestamp, ctx: &Context) -> Result<(), Er
         (Some(_), Some(incident)) => open(incident, &plan.facts, now, ctx).await?,
         _ => None,
     };
+    if let Some(act) = &plan.act {
+        write_whole(&act.workload, now, ctx).await?;
+    }
     if let Some(spend) = &plan.spend {
         pay(spend, now, ctx).await?;
     }
@@ -53,6 +57,9 @@ pub async fn intent(plan: &Plan, now: Timestamp, ctx: &Context) -> Result<(), Er
         (None, None) => return Ok(()),
     };
     write(incident, facts.clone(), now, ctx).await?;
+    if let Some(act) = &plan.act {
+        ctx.store.lock().is_written_whole(&act.workload)?;
+    }
     for fact in &plan.facts {
         answered(fact, incident, now, ctx).await;
     }
@@ -60,6 +67,18 @@ pub async fn intent(plan: &Plan, now: Timestamp, ctx: &Context) -> Result<(), Er
         Some(asked) => expiry::close(asked, incident, ctx).await,
         None => Ok(()),
     }
+}
+
+/// Fails if the cluster's definitions do not take what is written of a workload. What they did not take of its incident is tried once
+/// more: they may be newer by now. (The ledger is tried again by itself.)
+async fn write_whole(workload: &WorkloadRef, now: Timestamp, ctx: &Context) -> Result<(), Error> {
+    if ctx.store.lock().is_written_whole(workload).is_ok() {
+        return Ok(());
+    }
+    if let Some(stored) = ctx.store.incident(workload).filter(|s| s.dirty) {
+        write(&stored.incident, Vec::new(), now, ctx).await?;
+    }
+    ctx.store.lock().is_written_whole(workload)
 }
 
 /// Writes an incident that is new as it was before its first act, so that what is paid for it belongs to one that is there: an
@@ -225,14 +244,20 @@ async fn replace_ledger(mut ledger: Ledger, ctx: &Context) -> Result<(), Error> 
         Ok(written) => {
             let new = ledger.records.iter().filter(|r| r.seq > before);
             new.for_each(|record| log(record, None));
+            let stored = Written::of(&ledger, &written.spec.0);
             let mut state = ctx.store.lock();
+            state.outdated.note(None, stored);
             state.head = ledger.head.clone();
             state.ledger = ledger;
             state.ledger_version = written.metadata.resource_version.unwrap_or_default();
             // A call may have been asked for meanwhile.
-            state.ledger_dirty = !state.calls.is_empty();
+            state.ledger_dirty = !state.calls.is_empty() || stored == Written::Cut;
             state.unwritten.clear();
+            let outdated = state.outdated.forbids(None);
             drop(state);
+            if let Some(outdated) = outdated {
+                return Err(outdated); // and the calls are not made
+            }
             for call in calls {
                 // Whoever wanted it may have given up: it counts all the same.
                 let _ = call.paid.send(());
@@ -248,8 +273,12 @@ async fn replace_ledger(mut ledger: Ledger, ctx: &Context) -> Result<(), Error> 
                     Some(403) => crate::metrics::LedgerError::forbidden,
                     _ => crate::metrics::LedgerError::unreachable,
                 });
+            let outdated = error
+                .as_ref()
+                .and_then(|e| ctx.store.lock().outdated.refused(None, e));
             reload_ledger(ctx).await?;
             match error {
+                _ if let Some(outdated) = outdated => Err(outdated),
                 Some(e) if code(&e) == Some(409) => Err(Error::LedgerConflict),
                 Some(e) => Err(Error::Ledger(e)),
                 None => Err(Error::Timeout),
@@ -334,17 +363,29 @@ async fn write(
         None => create(&draft.incident, ctx).await?,
     };
     match patch_status(&draft.incident, version, ctx).await {
-        Ok(place) => {
+        Ok((place, whole)) => {
             draft
                 .records
                 .iter()
                 .for_each(|r| log(r, Some(&draft.incident)));
             let mut state = ctx.store.lock();
+            state.outdated.note(Some(workload), whole);
             state.settle_ledger(&draft.incident, now);
             state.commit(draft, place);
+            if whole == Written::Cut
+                && let Some(stored) = state.incidents.get_mut(workload)
+            {
+                stored.dirty = true; // written anew with each pass, until it is taken whole
+            }
             Ok(())
         }
-        Err(error) => recover(draft, stored, error, ctx).await,
+        Err(error) => {
+            let refused = error
+                .as_ref()
+                .and_then(|e| ctx.store.lock().outdated.refused(Some(workload), e));
+            let found = recover(draft, stored, error, ctx).await;
+            refused.map_or(found, Err)
+        }
     }
 }
 
@@ -376,6 +417,11 @@ async fn create(incident: &Incident, ctx: &Context) -> Result<Option<String>, Er
     match within(api.create(&params, &object)).await {
         Ok(created) => Ok(created.metadata.resource_version),
         Err(Some(e)) if code(&e) == Some(409) => Ok(None),
+        Err(Some(e))
+            if let Some(outdated) = ctx.store.lock().outdated.refused(Some(workload), &e) =>
+        {
+            Err(outdated)
+        }
         Err(e) => Err(e.map_or(Error::Timeout, |e| Error::Incident(workload.clone(), e))),
     }
 }
@@ -385,7 +431,7 @@ async fn patch_status(
     incident: &Incident,
     version: Option<String>,
     ctx: &Context,
-) -> Result<Place, Option<kube::Error>> {
+) -> Result<(Place, Written), Option<kube::Error>> {
     let api = Api::<api::Incident>::namespaced(
         ctx.client.clone(),
         incident.spec.workload.namespace.as_str(),
@@ -402,7 +448,8 @@ async fn patch_status(
     };
     let name = incident.id.0.as_str();
     let written = within(api.patch_status(name, &params, &Patch::<()>::Json(patch))).await?;
-    Ok(Place::of(&written.metadata))
+    let whole = Written::of(&Some(&incident.status), &written.status.as_ref());
+    Ok((Place::of(&written.metadata), whole))
 }
 
 /// After a failed write: was it applied all the same, changed by somebody else, or deleted?

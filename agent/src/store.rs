@@ -1,7 +1,7 @@
 //! Our own state in memory: incidents, ledger, audit chain, approvals, policies. What is here was read from or written to the
 //! API server; `record.rs` writes it.
 
-use crate::record::Rest;
+use crate::{outdated::Outdated, record::Rest};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use podmender_policy::{
@@ -56,6 +56,8 @@ pub struct State {
     pub unproven: Option<String>,
     /// The newest audit record that is written.
     pub head: Head,
+    /// What the cluster's definitions did not take of what was written: of an incident, or (without a workload) of the ledger.
+    pub outdated: Outdated,
     /// Unused approvals, by their namespace and name.
     pub approvals: BTreeMap<(Name, Name), Approval>,
     /// Questions whose end the API server does not take as an Approval, by their first place.
@@ -292,6 +294,27 @@ impl State {
     /// Remembers that a log was asked for.
     pub fn note_log_asked(&mut self, key: LogKey) {
         self.logs_asked.insert(key);
+    }
+
+    /// Forgets that a log was asked for: nobody reads it.
+    pub fn forget_log_asked(&mut self, key: &LogKey) {
+        self.logs_asked.remove(key);
+    }
+
+    /// For tests: how much is kept, by structure.
+    #[cfg(test)]
+    pub(crate) fn remembered(&self) -> [(&'static str, usize); 9] {
+        [
+            ("incidents", self.incidents.len()),
+            ("unreadable incidents", self.unreadable.len()),
+            ("remedies in the ledger", self.ledger.spent.len()),
+            ("unwritten records", self.unwritten.len()),
+            ("calls", self.calls.len()),
+            ("approvals", self.approvals.len()),
+            ("questions without an end", self.unclosable.len()),
+            ("logs", self.logs.len()),
+            ("logs asked for", self.logs_asked.len()),
+        ]
     }
 
     /// Keeps what a log said (`None`: nothing, or it could not be read).

@@ -190,6 +190,10 @@ impl Incident {
     pub fn update(&mut self, finding: &Finding, seen: &Observation, facts: &mut Vec<Fact>) {
         let status = &mut self.status;
         let same = status.diagnosis.failure.family() == finding.diagnosis.failure.family();
+        let (known, new) = (&status.diagnosis, &finding.diagnosis);
+        if same && new.pod.as_str().is_empty() && !known.pod.as_str().is_empty() {
+            return; // what a pod showed before it went says more
+        }
         if !same {
             self.note(
                 Fact::Rediagnosed {
@@ -208,6 +212,13 @@ impl Incident {
         status.standing = status.standing.max(finding.diagnosis.standing);
         status.diagnosis = finding.diagnosis.clone();
         status.replicas = seen.replicas;
+    }
+
+    /// Whether it was over once and came back: what flaps is believed well only when it was so for as long as a relapse counts.
+    #[must_use]
+    pub fn came_back(&self) -> bool {
+        let reopened = |r: &AuditRecord| r.fact == Fact::Reopened;
+        self.status.timeline.iter().any(reopened)
     }
 
     /// Records a fact that may be left out when the timeline is crowded.

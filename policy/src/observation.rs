@@ -58,6 +58,19 @@ pub struct WorkloadSeen {
     pub restarted_at: Option<Timestamp>,
     /// Whether another controller owns its spec (Argo CD, Flux, Helm, an operator).
     pub manager: Manager,
+    /// Of a Job, or the newest one of a CronJob: how it says that it gave up, if that is news.
+    pub gave_up: Option<GaveUp>,
+}
+
+/// What a Job's own `Failed` condition says. Shown, never decided from, but for when.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GaveUp {
+    /// `BackoffLimitExceeded`, `DeadlineExceeded`, `PodFailurePolicy`.
+    pub reason: Text<128>,
+    /// In the Job controller's words.
+    pub message: Message,
+    /// When it gave up.
+    pub at: Timestamp,
 }
 
 /// Whether the workload object was found.
@@ -97,6 +110,18 @@ pub struct Rollout {
     pub since: Option<Timestamp>,
     /// Whether an older revision is known (there is something to go back to).
     pub has_previous: bool,
+    /// How it would replace pods.
+    pub replaces: Replaces,
+}
+
+/// How a rollout replaces pods.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Replaces {
+    /// Some at a time: what is Ready serves on.
+    #[default]
+    Gradually,
+    /// All of them first, and then it makes new ones: a Deployment's strategy `Recreate`.
+    AllAtOnce,
 }
 
 /// Where a rollout stands.
@@ -299,6 +324,9 @@ pub struct ContainerSeen {
     pub state: ContainerState,
     /// How it ended last.
     pub last: Option<Terminated>,
+    /// Since when new resources are being given to it, if that takes a restart of it (`resizePolicy: RestartContainer`): the run
+    /// that was under way then is ended by the kubelet, and its end is no failure.
+    pub resized: Option<Timestamp>,
     /// Its memory limit in bytes.
     pub memory_limit: Option<u64>,
     /// What its logs say, if they were read.
@@ -376,12 +404,16 @@ reasons!(
         CrashLoopBackOff, ErrImagePull, ImagePullBackOff, InvalidImageName, ErrImageNeverPull, ImageInspectError,
         RegistryUnavailable, SignatureValidationFailed, CreateContainerConfigError, CreateContainerError,
         RunContainerError, PreStartHookError, PostStartHookError, ContainerCreating, PodInitializing,
+        RestartingAllContainers,
     }
 );
 
 reasons!(
     /// `state.terminated.reason`.
-    TerminatedReason { Completed, Error, OOMKilled, ContainerCannotRun, StartError, DeadlineExceeded, ContainerStatusUnknown }
+    TerminatedReason {
+        Completed, Error, OOMKilled, ContainerCannotRun, StartError, DeadlineExceeded, ContainerStatusUnknown,
+        RestartingAllContainers,
+    }
 );
 
 /// Which probe.

@@ -4,7 +4,7 @@ use crate::{
     bounds::{Name, Text},
     decide::Reason,
     diagnose::{Diagnosis, FailureKind, Onset},
-    observation::{Manager, Observation, RolloutState},
+    observation::{Manager, Observation, Replaces, RolloutState},
     rules::{Policy, RestartHow},
     verify::after,
     workload::{WorkloadKind, WorkloadRef},
@@ -231,8 +231,8 @@ pub fn next(
     }
 }
 
-/// Eviction, unless the policy asks for a rollout restart and nobody else owns the spec (A12) and a rollout would start now and
-/// reach every pod (rows 90, 91, 103).
+/// Eviction, unless the policy asks for a rollout restart and nobody else owns the spec (A12) and a rollout would start now,
+/// reach every pod (rows 90, 91, 103) and take down nothing that serves (row 96).
 fn restart_effect(
     policy: &Policy,
     diagnosis: &Diagnosis,
@@ -248,7 +248,14 @@ fn restart_effect(
             seen.workload.rollout.state,
             RolloutState::Paused | RolloutState::Held
         );
-    if policy.restart.how == RestartHow::Rollout && kind_has_rollout && spec_is_free {
+    // Restarting one pod must not take down those that serve (row 96).
+    let spares_others =
+        seen.workload.rollout.replaces == Replaces::Gradually || seen.replicas.ready == 0;
+    if policy.restart.how == RestartHow::Rollout
+        && kind_has_rollout
+        && spec_is_free
+        && spares_others
+    {
         return Effect::RolloutRestart {
             uid: seen.workload.uid.clone(),
             generation: seen.workload.generation,

@@ -212,6 +212,9 @@ fn pods(notice: &Notice) -> String {
     if notice.phase == Phase::Resolved {
         return ready;
     }
+    if notice.diagnosis.pod.as_str().is_empty() {
+        return format!("{ready}, and no pod left that failed");
+    }
     let failing = notice.diagnosis.pods_failing.max(1);
     format!(
         "{failing} failing, {ready}; for example {}",
@@ -390,7 +393,14 @@ pub fn commands(notice: &Notice) -> Vec<String> {
         out.extend(answers(notice));
     }
     if notice.phase != Phase::Resolved {
-        out.push(format!("kubectl -n {ns} describe pod {}", shell(&d.pod)));
+        let (kind, name) = match d.pod.as_str() {
+            "" => (
+                notice.workload.kind.as_str().to_lowercase(),
+                &notice.workload.name,
+            ),
+            _ => ("pod".to_owned(), &d.pod),
+        };
+        out.push(format!("kubectl -n {ns} describe {kind} {}", shell(name)));
         if let (Some(container), true) = (&d.container, has_logs(d.failure)) {
             let previous = if d.restarts > 0 && ran_before(d.failure) {
                 " --previous"

@@ -74,9 +74,11 @@ pub(crate) fn observation(incident: &Incident, events: &[String]) -> Observation
                 revision: Some("r1".into()),
                 since: Some(at),
                 has_previous: true,
+                replaces: podmender_policy::observation::Replaces::Gradually,
             },
             restarted_at: None,
             manager: Manager::Helm,
+            gave_up: None,
         },
         suspects: vec![PodSeen {
             name: d.pod.clone(),

@@ -1,9 +1,6 @@
 //! An agent that runs, and the namespace that it is for.
 
-use super::{
-    pods,
-    server::{Ask, Server},
-};
+use super::{Ask, pods, server::Server};
 use crate::{
     args::{Args, Command, RunArgs, command},
     context::Context,

@@ -4,9 +4,13 @@
 //! a fault at one certain moment is held here.
 
 mod agent;
+mod ask;
 mod body;
+mod kept;
 pub(crate) mod pods;
 pub(crate) mod server;
 mod tests;
 
 pub(crate) use agent::{Agent, PODS, POLICIES, Shop, pass, until};
+pub(crate) use ask::{Ask, Fault};
+pub(crate) use kept::After;

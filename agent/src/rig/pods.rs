@@ -1,6 +1,6 @@
 //! Workloads as a cluster would show them: healthy, or in a crash loop after they had run well.
 
-use super::server::After;
+use super::After;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -60,21 +60,59 @@ fn ready_since(mut pod: Value, since: &str) -> Value {
 /// The same pod, ended three times after five good minutes each, and in its back-off now.
 pub(crate) fn crashing(mut pod: Value, now: Timestamp) -> Value {
     let (began, ended) = (ago(now, 305), ago(now, 5));
-    for condition in pod["status"]["conditions"]
-        .as_array_mut()
-        .expect("conditions")
-    {
-        if condition["type"] == "Ready" || condition["type"] == "ContainersReady" {
-            condition["status"] = json!("False");
-            condition["reason"] = json!("ContainersNotReady");
-            condition["lastTransitionTime"] = json!(ended);
-        }
-    }
+    set_ready(&mut pod, false, &ended);
     let terminated =
         json!({"exitCode": 1, "reason": "Error", "startedAt": began, "finishedAt": ended});
     pod["status"]["containerStatuses"] = json!([{"name": "web", "ready": false, "started": false, "restartCount": 3,
         "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 40s restarting failed container"}}, "lastState": {"terminated": terminated}}]);
     pod
+}
+
+/// The same pod, whose container has just ended with this code: it is in its back-off.
+pub(crate) fn ends(mut pod: Value, code: i32, now: Timestamp) -> Value {
+    let status = &mut pod["status"]["containerStatuses"][0];
+    let began = status["state"]["running"]["startedAt"].clone();
+    let restarts = status["restartCount"].as_i64().unwrap_or(0);
+    let terminated =
+        json!({"exitCode": code, "reason": "Error", "startedAt": began, "finishedAt": ago(now, 0)});
+    *status = json!({"name": "web", "ready": false, "started": false, "restartCount": restarts,
+        "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s restarting failed container"}}, "lastState": {"terminated": terminated}});
+    set_ready(&mut pod, false, &ago(now, 0));
+    pod
+}
+
+/// The same pod, whose container the kubelet has started again: it is Ready at once.
+pub(crate) fn starts_again(mut pod: Value, now: Timestamp) -> Value {
+    let since = ago(now, 0);
+    let status = &mut pod["status"]["containerStatuses"][0];
+    status["restartCount"] = json!(status["restartCount"].as_i64().unwrap_or(0) + 1);
+    status["state"] = json!({"running": {"startedAt": since}});
+    (status["ready"], status["started"]) = (json!(true), json!(true));
+    set_ready(&mut pod, true, &since);
+    pod
+}
+
+fn set_ready(pod: &mut Value, is: bool, since: &str) {
+    let conditions = pod["status"]["conditions"].as_array_mut();
+    for condition in conditions.expect("conditions") {
+        if condition["type"] == "Ready" || condition["type"] == "ContainersReady" {
+            *condition = self::condition(condition["type"].as_str().expect("a type"), is, since);
+        }
+    }
+}
+
+/// When its container was started, if it runs.
+pub(crate) fn runs_since(pod: &Value) -> Option<Timestamp> {
+    time(&pod["status"]["containerStatuses"][0]["state"]["running"]["startedAt"])
+}
+
+/// When its container ended last, if it ever did.
+pub(crate) fn ended_at(pod: &Value) -> Option<Timestamp> {
+    time(&pod["status"]["containerStatuses"][0]["lastState"]["terminated"]["finishedAt"])
+}
+
+fn time(raw: &Value) -> Option<Timestamp> {
+    raw.as_str()?.parse().ok()
 }
 
 /// The same pod, running on and no longer Ready: as when its probe fails, or its node lost touch for a moment.
@@ -98,6 +136,36 @@ pub(crate) fn fresh(name: &str, nth: u64, now: Timestamp) -> Value {
     ready_since(pod, &ago(now, 0))
 }
 
+/// The same pod before its containers are made.
+pub(crate) fn starting(mut pod: Value) -> Value {
+    let since = pod["metadata"]["creationTimestamp"].clone();
+    let since = since.as_str().unwrap_or_default();
+    let kinds = [
+        ("PodScheduled", true),
+        ("Initialized", true),
+        ("ContainersReady", false),
+        ("Ready", false),
+    ];
+    pod["status"] = json!({"phase": "Pending", "startTime": since,
+        "conditions": kinds.map(|(kind, is)| condition(kind, is, since)),
+        "containerStatuses": [{"name": "web", "ready": false, "started": false, "restartCount": 0, "state": {"waiting": {"reason": "ContainerCreating"}}, "lastState": {}}]});
+    pod
+}
+
+/// The same pod while it is being deleted.
+pub(crate) fn leaving(mut pod: Value, now: Timestamp) -> Value {
+    pod["metadata"]["deletionTimestamp"] = json!(ago(now, -30));
+    unready(pod, now)
+}
+
+/// The same pod as the eviction API marks it.
+pub(crate) fn disrupted(mut pod: Value, now: Timestamp) -> Value {
+    let mark = json!({"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI", "lastTransitionTime": ago(now, 0)});
+    let conditions = pod["status"]["conditions"].as_array_mut();
+    conditions.expect("conditions").push(mark);
+    pod
+}
+
 /// What the controller puts in the place of `evicted`.
 pub(super) fn next(evicted: &Value, after: After, now: Timestamp, version: u64) -> Value {
     let app = evicted["metadata"]["labels"]["app"].as_str().unwrap_or("x");
@@ -105,5 +173,6 @@ pub(super) fn next(evicted: &Value, after: After, now: Timestamp, version: u64) 
     match after {
         After::Healthy => pod,
         After::Crashing => crashing(pod, now),
+        After::Unmounted => starting(pod),
     }
 }

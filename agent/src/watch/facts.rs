@@ -1,14 +1,14 @@
 //! What an owner's own object says: rollout, consent, manager, replicas.
 
 use super::{
-    consent,
-    slim::owner::{Spec, Status},
+    consent, seen,
+    slim::owner::{Condition, Spec, Status},
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use podmender_policy::{
-    bounds::Name,
-    observation::{Consent, Manager, RolloutState},
+    bounds::{Name, Text},
+    observation::{Consent, GaveUp, Manager, Replaces, RolloutState},
     workload::WorkloadKind,
 };
 
@@ -25,6 +25,9 @@ pub(super) struct Facts {
     pub(super) manager: Manager,
     pub(super) desired: u32,
     pub(super) rollout: RolloutState,
+    pub(super) replaces: Replaces,
+    /// Of a Job.
+    pub(super) gave_up: Option<GaveUp>,
     /// The newest revision, as far as the object itself names it (a StatefulSet does; a ReplicaSet is one).
     pub(super) revision: Option<Name>,
     /// Whether the object itself tells of an older revision.
@@ -67,6 +70,11 @@ impl Facts {
             manager: consent::manager(meta),
             desired: desired(kind, spec, status),
             rollout: rollout(kind, meta, spec, status),
+            replaces: match spec.strategy.kind.as_deref() {
+                Some("Recreate") => Replaces::AllAtOnce,
+                _ => Replaces::Gradually,
+            },
+            gave_up: gave_up(kind, status),
             revision: revision.filter(|r| !r.is_empty()).map(Name::new),
             has_previous,
             number: annotation("deployment.kubernetes.io/revision")
@@ -113,11 +121,7 @@ fn rollout(kind: WorkloadKind, meta: &ObjectMeta, spec: &Spec, status: &Status) 
     );
     let lags = status.observed_generation.unwrap_or(0) < meta.generation.unwrap_or(0);
     let wanted = i64::from(desired(kind, spec, status));
-    if kind == WorkloadKind::Job
-        && status
-            .condition("Failed")
-            .is_some_and(|c| c.status == "True")
-    {
+    if failed(kind, status).is_some() {
         // It gave up (BackoffLimitExceeded, DeadlineExceeded).
         RolloutState::Stuck
     } else if !rolls {
@@ -136,6 +140,23 @@ fn rollout(kind: WorkloadKind, meta: &ObjectMeta, spec: &Spec, status: &Status) 
             _ => by_count(status.updated_number_scheduled, wanted, false),
         }
     }
+}
+
+/// A Job's `Failed` condition, if it holds.
+fn failed(kind: WorkloadKind, status: &Status) -> Option<&Condition> {
+    let condition = status
+        .condition("Failed")
+        .filter(|_| kind == WorkloadKind::Job);
+    condition.filter(|c| c.status == "True")
+}
+
+fn gave_up(kind: WorkloadKind, status: &Status) -> Option<GaveUp> {
+    let condition = failed(kind, status)?;
+    Some(GaveUp {
+        reason: Text::new(condition.reason.as_deref().unwrap_or("Failed")),
+        message: seen::message(condition.message.as_deref()),
+        at: condition.last_transition_time.as_ref()?.0,
+    })
 }
 
 /// With a partition only the pods above it are ever of the newest revision.

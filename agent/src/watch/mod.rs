@@ -13,6 +13,7 @@ pub(crate) mod consent;
 mod facts;
 mod follow;
 mod life;
+pub(crate) mod live;
 mod notes;
 mod observe;
 mod owners;

@@ -133,6 +133,11 @@ impl Notes {
         true
     }
 
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Until when they keep an otherwise healthy pod suspect.
     pub(super) fn until(&self) -> Option<Timestamp> {
         let last = self
@@ -215,6 +220,11 @@ impl Pending {
     const MOST: usize = 256;
     /// And for this long after they happened.
     const FOR: SignedDuration = SignedDuration::from_mins(5);
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
 
     /// Keeps `note` on the object `uid`.
     pub(super) fn keep(&mut self, uid: super::uid::Uid, note: Note, now: Timestamp) {

@@ -15,7 +15,7 @@ use podmender_policy::{
     bounds::{Name, Text},
     observation::{
         Consent, Disruption, EventSeen, Freshness, Leaving, Manager, PodSeen, Presence, Ready,
-        Replicas, Rollout, RolloutState, WorkloadSeen,
+        Replaces, Replicas, Rollout, RolloutState, WorkloadSeen,
     },
     workload::{WorkloadKind, WorkloadRef},
 };
@@ -35,9 +35,11 @@ pub(super) fn unknown(id: &WorkloadRef) -> Seen {
                 revision: None,
                 since: None,
                 has_previous: false,
+                replaces: Replaces::Gradually,
             },
             restarted_at: None,
             manager: Manager::None,
+            gave_up: None,
         },
         labels: Vec::new(),
         suspects: Vec::new(),
@@ -73,6 +75,7 @@ pub(super) fn workload(space: &Space, id: &WorkloadRef, now: Timestamp) -> Seen 
             rollout: view.rollout(facts),
             restarted_at: facts.and_then(|f| f.restarted_at),
             manager: facts.map_or(Manager::None, |f| f.manager),
+            gave_up: view.speaks(facts).and_then(|f| f.gave_up.clone()),
         },
         labels: view.labels(facts),
         disruption: view.disruption(space, &suspects),
@@ -122,8 +125,8 @@ impl<'a> View<'a> {
         }
     }
 
-    /// A CronJob does as its newest Job does.
-    fn state(&self, facts: Option<&Facts>) -> RolloutState {
+    /// Whose word on how it does counts: a CronJob does as its newest Job does.
+    fn speaks<'b>(&'b self, facts: Option<&'b Facts>) -> Option<&'b Facts> {
         let is_cron = self
             .own
             .is_some_and(|(_, n)| n.kind == WorkloadKind::CronJob);
@@ -134,15 +137,14 @@ impl<'a> View<'a> {
         let newest = jobs
             .filter_map(|n| n.facts.as_deref())
             .max_by_key(|f| f.created);
-        newest
-            .or(facts)
-            .map_or(RolloutState::Unknown, |f| f.rollout)
+        newest.or(facts)
     }
 
     /// A Deployment's newest revision is its ReplicaSet with the highest number (set by the Deployment controller), a StatefulSet
     /// names its own, a DaemonSet's is that of its youngest pod.
     fn rollout(&self, facts: Option<&Facts>) -> Rollout {
-        let state = self.state(facts);
+        let speaks = self.speaks(facts);
+        let state = speaks.map_or(RolloutState::Unknown, |f| f.rollout);
         let sets = self
             .members
             .iter()
@@ -158,6 +160,7 @@ impl<'a> View<'a> {
                 revision: newest.and_then(|f| f.revision.clone()),
                 since: newest.and_then(|f| f.created),
                 has_previous: sets.len() > 1,
+                replaces: facts.map_or(Replaces::default(), |f| f.replaces),
             };
         }
         let youngest = self.pods.iter().max_by_key(|(_, p)| p.created());
@@ -180,6 +183,7 @@ impl<'a> View<'a> {
                     .iter()
                     .any(|(_, p)| p.shape().revision != revision),
             revision,
+            replaces: Replaces::default(),
         }
     }
 

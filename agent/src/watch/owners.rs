@@ -88,6 +88,17 @@ impl Owners {
         self.nodes.iter()
     }
 
+    /// For tests: how much is kept, by structure.
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> [(&'static str, usize); 3] {
+        let notes = self.nodes.values().map(|n| n.notes.len());
+        [
+            ("owners", self.nodes.len()),
+            ("owners by name", self.names.len()),
+            ("notes on owners", notes.sum()),
+        ]
+    }
+
     /// Makes sure that the owner is there, if only by name.
     pub(super) fn ensure(&mut self, link: &Link) {
         if !self.nodes.contains_key(&link.uid) {

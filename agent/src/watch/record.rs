@@ -70,7 +70,11 @@ impl Pod {
         before: Option<Box<Self>>,
         now: Timestamp,
     ) -> (Box<Self>, Change) {
-        let mut seen = seen::seen(pod, &shape, before.as_ref().is_some_and(|b| b.was_ready));
+        let was_ready = before.as_ref().is_some_and(|b| b.was_ready);
+        let whole = before
+            .as_ref()
+            .and_then(|b| Some(&b.suspect.as_ref()?.seen));
+        let mut seen = seen::seen(pod, &shape, was_ready, whole);
         let health = seen::health(&seen, now);
         let notes = before
             .as_ref()
@@ -233,6 +237,7 @@ impl Pod {
                 ContainerState::Running(self.running_since)
             },
             last: None,
+            resized: None,
             memory_limit: part.memory_limit,
             log: None,
         }

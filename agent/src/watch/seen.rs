@@ -29,8 +29,14 @@ const ENDED_ON_PURPOSE: [&str; 6] = [
     "Terminated",
 ];
 
-/// The whole of `pod`; `was_ready`: it is known from before that it was Ready once.
-pub(super) fn seen(pod: &pod::Pod, shape: &Shape, was_ready: bool) -> PodSeen {
+/// The whole of `pod`; `was_ready`: it is known from before that it was Ready once. `before`: how it was seen last, if all of that
+/// was kept.
+pub(super) fn seen(
+    pod: &pod::Pod,
+    shape: &Shape,
+    was_ready: bool,
+    before: Option<&PodSeen>,
+) -> PodSeen {
     let ready = ready(pod);
     PodSeen {
         name: Name::new(pod.metadata.name.as_deref().unwrap_or_default()),
@@ -48,7 +54,11 @@ pub(super) fn seen(pod: &pod::Pod, shape: &Shape, was_ready: bool) -> PodSeen {
         containers: shape
             .containers
             .iter()
-            .map(|part| container(pod, part))
+            .enumerate()
+            .map(|(nth, part)| {
+                let before = before.and_then(|b| b.containers.get(nth));
+                container(pod, part, before.filter(|b| b.name == part.name))
+            })
             .collect(),
         probes: Vec::new(),
         events: Vec::new(),
@@ -130,24 +140,48 @@ fn unschedulable(pod: &pod::Pod) -> Option<Message> {
         .then(|| message(condition.message.as_deref()))
 }
 
-fn container(pod: &pod::Pod, part: &Part) -> ContainerSeen {
+fn container(pod: &pod::Pod, part: &Part, before: Option<&ContainerSeen>) -> ContainerSeen {
     let statuses = match part.role {
         ContainerRole::Main => &pod.status.container_statuses,
         ContainerRole::Init | ContainerRole::Sidecar => &pod.status.init_container_statuses,
     };
     let status = statuses.iter().find(|s| s.name == part.name.as_str());
+    let state = status.map_or(ContainerState::Unknown, |s| state(&s.state));
     ContainerSeen {
+        resized: resized(pod, part, &state, before),
         name: part.name.clone(),
         role: part.role,
         image: part.image.clone(),
         restarts: status.map_or(0, |s| u32::try_from(s.restart_count).unwrap_or(0)),
         ready: status.is_some_and(|s| s.ready),
         started: status.is_some_and(|s| s.started == Some(true)),
-        state: status.map_or(ContainerState::Unknown, |s| state(&s.state)),
+        state,
         last: status.and_then(|s| s.last_state.terminated.as_ref().map(terminated)),
         memory_limit: part.memory_limit,
         log: None,
     }
+}
+
+/// Since when it is being resized. The condition goes when the new run is there; that run then tells what ended the one before,
+/// until it is a compact record again. Without a new run it needed no restart.
+fn resized(
+    pod: &pod::Pod,
+    part: &Part,
+    state: &ContainerState,
+    before: Option<&ContainerSeen>,
+) -> Option<Timestamp> {
+    if !part.restarts_on_resize {
+        return None;
+    }
+    let condition = pod.condition("PodResizeInProgress");
+    let since = condition
+        .filter(|c| c.status == "True")
+        .and_then(|c| c.last_transition_time.as_ref());
+    let runs_on =
+        |since: &Timestamp| matches!(state, ContainerState::Running(Some(at)) if at < since);
+    since
+        .map(|t| t.0)
+        .or_else(|| before?.resized.filter(|since| !runs_on(since)))
 }
 
 fn state(state: &pod::State) -> ContainerState {
@@ -207,6 +241,11 @@ pub(super) fn health(pod: &PodSeen, now: Timestamp) -> Health {
 }
 
 fn runs_well(container: &ContainerSeen) -> bool {
+    if let (ContainerState::Running(Some(at)), Some(since)) = (&container.state, container.resized)
+        && *at < since
+    {
+        return false; // the kubelet is about to end it
+    }
     match (&container.state, container.role) {
         (ContainerState::Running(_), ContainerRole::Main | ContainerRole::Sidecar) => {
             container.ready
@@ -244,6 +283,7 @@ fn fails(container: &ContainerSeen, policy: RestartPolicy) -> bool {
             reason,
             WaitingReason::ContainerCreating
                 | WaitingReason::PodInitializing
+                | WaitingReason::RestartingAllContainers
                 | WaitingReason::Other
         ),
         ContainerState::Terminated(end) => {

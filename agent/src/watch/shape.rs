@@ -45,6 +45,8 @@ pub(super) struct Part {
     pub(super) role: ContainerRole,
     pub(super) image: Message,
     pub(super) memory_limit: Option<u64>,
+    /// Whether other resources can take a restart of it.
+    pub(super) restarts_on_resize: bool,
 }
 
 impl Hash for Shape {
@@ -114,6 +116,10 @@ fn parts(spec: &pod::Spec) -> Box<[Part]> {
             .memory
             .as_deref()
             .and_then(quantity::bytes),
+        restarts_on_resize: c
+            .resize_policy
+            .iter()
+            .any(|p| p.restart_policy.as_deref() == Some("RestartContainer")),
     };
     let init = spec.init_containers.iter().map(|c| {
         let sidecar = c.restart_policy.as_deref() == Some("Always");
@@ -146,6 +152,11 @@ impl<T: ?Sized> Default for Shared<T> {
 }
 
 impl<T: ?Sized + Eq + Hash> Shared<T> {
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.known.len()
+    }
+
     /// The shared form of `value`.
     pub(super) fn share(&mut self, value: Arc<T>) -> Arc<T> {
         if let Some(known) = self.known.get(&value) {

@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use podmender_policy::{
     bounds::{Name, Text},
-    observation::Consent,
+    observation::{Consent, GaveUp},
     workload::WorkloadKind,
 };
 use std::{
@@ -74,6 +74,23 @@ impl Space {
             unnamed: HashMap::new(),
             named: false,
         }
+    }
+
+    /// For tests: how much is kept, by structure.
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> Vec<(&'static str, usize)> {
+        let mut all = vec![
+            ("pods", self.pods.len()),
+            ("suspects", self.suspects.len()),
+            ("open workloads", self.open.len()),
+            ("shapes", self.shapes.len()),
+            ("nodes", self.nodes.len()),
+            ("pending notes", self.pending.len()),
+            ("wakes", self.wakes.len()),
+            ("unnamed owners", self.unnamed.len()),
+        ];
+        all.extend(self.owners.remembered());
+        all
     }
 
     /// A list begins: what it does not contain is gone when it ends, and not before (fault 15).
@@ -162,6 +179,9 @@ impl Space {
         let link = own_link(kind, meta);
         let mut facts = Facts::of(kind, meta, spec, status);
         facts.round = self.rounds[resource as usize];
+        // What gave up long before the agent came is nobody's news.
+        let is_news = |g: &GaveUp| self.started.duration_since(g.at) <= NEWS;
+        facts.gave_up = facts.gave_up.filter(is_news);
         let known = self.owners.get(&link.uid).and_then(|n| n.facts.as_ref());
         if known.is_some_and(|k| facts.version != 0 && facts.version < k.version) {
             facts = known.map_or(facts.clone(), |k| Facts {
@@ -170,12 +190,14 @@ impl Space {
             });
         }
         let changed = known.is_none_or(|k| k.differs(&facts));
+        // The pods of a Job may be gone by the time that it gives up: then nothing else tells of it.
+        let gives_up = facts.gave_up.is_some() && known.is_none_or(|k| k.gave_up.is_none());
         let parent = Link::controller(meta.owner_references.as_ref());
         self.owners.put(&link, parent.as_ref(), facts);
         let waited = self.unnamed.remove(&link.uid).is_some();
         if changed
             && let Some(key) = self.owners.key(&link.uid)
-            && (waited || self.open.contains(&key) || self.suspected(&key))
+            && (waited || gives_up || self.open.contains(&key) || self.suspected(&key))
         {
             self.wakes.insert(key);
         }

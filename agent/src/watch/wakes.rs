@@ -55,6 +55,7 @@ impl Space {
             self.named = true;
             wakes.extend(self.open.iter().cloned());
             wakes.extend(self.suspected_keys());
+            wakes.extend(self.given_up());
         }
         wakes.retain(|key| !self.is_unnamed(key));
         wakes
@@ -67,6 +68,14 @@ impl Space {
             .iter()
             .filter_map(|uid| Some(&self.pods.get(uid)?.owner));
         owners.filter_map(|owner| self.owners.key(owner)).collect()
+    }
+
+    /// The workloads of Jobs that gave up a moment ago.
+    fn given_up(&self) -> BTreeSet<Key> {
+        let gave_up =
+            |n: &super::owners::Node| n.facts.as_ref().is_some_and(|f| f.gave_up.is_some());
+        let jobs = self.owners.iter().filter(|(_, n)| gave_up(n));
+        jobs.filter_map(|(uid, _)| self.owners.key(uid)).collect()
     }
 
     /// A pod's direct owner that has not been seen itself: its watch may be a moment behind the pods' watch. Such a wake waits

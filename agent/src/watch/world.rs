@@ -140,6 +140,16 @@ impl World {
         }
     }
 
+    /// For tests: how much is kept of all namespaces, by structure.
+    #[cfg(test)]
+    pub(crate) fn remembered(&self) -> BTreeMap<&'static str, usize> {
+        let mut all = BTreeMap::new();
+        for (what, count) in self.spaces.values().flat_map(Space::remembered) {
+            *all.entry(what).or_default() += count;
+        }
+        all
+    }
+
     /// How each watch is doing.
     #[must_use]
     pub fn watch_states(&self) -> Vec<WatchState> {

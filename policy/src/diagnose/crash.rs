@@ -82,7 +82,10 @@ fn failed(pod: &PodSeen, c: &ContainerSeen, t: &Terminated) -> bool {
     // The kubelet or the runtime lost track (node reboot, kubelet restart): nobody knows how it ended.
     let unknown = t.reason == TerminatedReason::ContainerStatusUnknown
         || (t.reason == TerminatedReason::Other && t.exit_code == 255);
-    if unknown {
+    // It was well, and the kubelet ended it: for another container's exit that restarts all of them (KEP-5532), or to give it
+    // other resources (KEP-1287).
+    let for_another = t.reason == TerminatedReason::RestartingAllContainers;
+    if unknown || for_another || resized(c, t) {
         return false;
     }
     if t.exit_code != 0 || t.reason == TerminatedReason::OOMKilled {
@@ -91,6 +94,16 @@ fn failed(pod: &PodSeen, c: &ContainerSeen, t: &Terminated) -> bool {
     let must_run = c.role == ContainerRole::Sidecar
         || (c.role == ContainerRole::Main && pod.restart_policy == RestartPolicy::Always);
     must_run && c.restarts >= LOOPS_FROM && run(t).is_some_and(|r| r < RAN_WELL)
+}
+
+/// Whether a run was ended to give the container other resources: the one that was under way when that began. A memory limit
+/// that is too small for it ends it all the same.
+fn resized(c: &ContainerSeen, t: &Terminated) -> bool {
+    let ended_by_it = |since: Timestamp| {
+        let before = t.started.is_none_or(|at| at < since);
+        before && t.finished.is_none_or(|at| at >= since)
+    };
+    t.reason != TerminatedReason::OOMKilled && c.resized.is_some_and(ended_by_it)
 }
 
 /// How long a run lasted.

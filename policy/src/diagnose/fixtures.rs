@@ -25,6 +25,7 @@ pub(crate) fn seen(suspects: Vec<PodSeen>) -> Observation {
             rollout: rollout(RolloutState::Complete, "r1", false),
             restarted_at: None,
             manager: Manager::None,
+            gave_up: None,
         },
         events: Vec::new(),
         pod_uids: suspects.iter().map(|p| p.uid.clone()).collect(),
@@ -45,6 +46,7 @@ pub(crate) fn rollout(state: RolloutState, revision: &str, has_previous: bool) -
         revision: Some(revision.into()),
         since: Some(at(0)),
         has_previous,
+        replaces: Replaces::Gradually,
     }
 }
 
@@ -81,6 +83,7 @@ pub(crate) fn container(state: ContainerState) -> ContainerSeen {
         started: runs,
         state,
         last: None,
+        resized: None,
         memory_limit: None,
         log: None,
     }

@@ -1,8 +1,13 @@
 //! Jobs: pods may fail up to the backoffLimit, and that is the Job's to count. It is a failure when the Job gives up.
 
-use super::{FailureKind, sign, sign::Sign};
+use super::{
+    Diagnosis, Evidence, FailureKind, Finding, Onset, Standing, sentence, sign, sign::Sign,
+};
 use crate::{
-    observation::{ContainerState, Leaving, Observation, PodSeen, RolloutState, Terminated},
+    bounds::{Message, Name, Text},
+    observation::{
+        ContainerState, Leaving, LogCause, Observation, PodSeen, RolloutState, Terminated,
+    },
     workload::WorkloadKind,
 };
 
@@ -36,6 +41,47 @@ pub(super) fn sign(seen: &Observation) -> Option<Sign<'_>> {
     sign.last = end.finished.unwrap_or(sign.since).max(sign.since);
     sign.event = sign::newest_event(pod, &["BackOff"]);
     Some(sign)
+}
+
+/// A failed Job whose pods are gone: the Job controller deletes those that still ran when it gives up, and with
+/// `restartPolicy: OnFailure` that is all there was. Then its own condition is what is known (row 89).
+pub(super) fn without_pods(seen: &Observation) -> Option<Finding> {
+    let gave_up = seen.workload.gave_up.as_ref()?;
+    let diagnosis = Diagnosis {
+        failure: FailureKind::JobFailed,
+        container: None,
+        role: None,
+        pod: Name::default(),
+        pod_uid: Name::default(),
+        pod_created: gave_up.at,
+        exit_code: None,
+        restarts: 0,
+        occurrences: 1,
+        pods_failing: 1,
+        since: gave_up.at,
+        last: gave_up.at,
+        onset: Onset::AtStart,
+        revision: None,
+        missing: None,
+        standing: Standing::Confirmed,
+    };
+    let said = format!(
+        "the Job has given up ({}): {}; no pod is left that shows why",
+        gave_up.reason, gave_up.message
+    );
+    let evidence = Evidence {
+        sentence: Message::new(&said),
+        confidence: sentence::NAMED,
+        cause: LogCause::Unknown,
+        message: gave_up.message.clone(),
+        lines: Vec::new(),
+        event: None,
+        image: Text::default(),
+    };
+    Some(Finding {
+        diagnosis,
+        evidence,
+    })
 }
 
 /// The container that failed, and how.

@@ -21,7 +21,7 @@ mod tests;
 
 use crate::{
     bounds::{CleanLine, Message, Name, Text},
-    observation::{ContainerRole, EventSeen, LogCause, Observation, Presence},
+    observation::{ContainerRole, EventSeen, LogCause, Observation, PodSeen, Presence},
 };
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -93,6 +93,7 @@ pub struct Diagnosis {
     /// What that container is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<ContainerRole>,
+    // Empty, if none is left that does (of a Job that gave up).
     /// The pod that shows it best.
     pub pod: Name,
     /// That pod's UID.
@@ -163,7 +164,8 @@ pub fn diagnose(seen: &Observation, now: Timestamp) -> Option<Finding> {
         return None;
     }
     if job::failed(seen) {
-        return job::sign(seen).map(|sign| finding(&sign, 1, seen));
+        let shown = job::sign(seen).map(|sign| finding(&sign, 1, seen));
+        return shown.or_else(|| job::without_pods(seen));
     }
     let crashes = !job::counts_failures(seen);
     let signs = seen
@@ -179,6 +181,12 @@ pub fn diagnose(seen: &Observation, now: Timestamp) -> Option<Finding> {
         u32::try_from(same).unwrap_or(u32::MAX),
         seen,
     ))
+}
+
+/// Whether this pod, taken by itself, is reason to act: it fails, and not only threatens to.
+#[must_use]
+pub fn fails(pod: &PodSeen, now: Timestamp) -> bool {
+    sign::of_pod(pod, true, now).is_some_and(|sign| sign.standing == Standing::Confirmed)
 }
 
 /// When [`diagnose`] may come to another answer without any news from the cluster: the next time at which a failure

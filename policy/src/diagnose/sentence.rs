@@ -14,7 +14,7 @@ use crate::{
 use jiff::SignedDuration;
 
 /// How sure a state is that needs no log: Kubernetes itself names the cause.
-const NAMED: u8 = 95;
+pub(super) const NAMED: u8 = 95;
 /// How sure an exit code alone is.
 const BY_EXIT_CODE: u8 = 40;
 

@@ -143,12 +143,12 @@ impl Incident {
                 "An admission policy or webhook denied it.",
                 facts,
             ),
+            Outcome::Refused(Refusal::Healthy) => {
+                self.status.phase = Phase::Detected;
+                self.decide(hold(Reason::Healthy), "");
+            }
             Outcome::Refused(
-                Refusal::Gone
-                | Refusal::Healthy
-                | Refusal::Consent
-                | Refusal::Overloaded
-                | Refusal::Changed,
+                Refusal::Gone | Refusal::Consent | Refusal::Overloaded | Refusal::Changed,
             )
             | Outcome::Abandoned
             | Outcome::Failed => {
@@ -222,7 +222,7 @@ impl Incident {
             .status
             .attempts
             .last_mut()
-            .filter(|a| a.outcome == Some(Outcome::Executed))
+            .filter(|a| a.outcome == Some(Outcome::Executed) && a.verdict != Verdict::Relapsed)
         {
             last.verdict = Verdict::Relapsed;
             facts.push(Fact::Verified {

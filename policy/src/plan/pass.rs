@@ -10,7 +10,7 @@ use crate::{
     ledger::{Ledger, Spend},
     observation::{EventSeen, Freshness, Leaving, Observation, Presence, RolloutState},
     remedy::{Act, ActionId, Effect, Outcome},
-    rules::{Level, Policy},
+    rules::{Level, Policy, VerifyRules},
     verify::{self, Health, Verdict, after, health_after, is_well, lasted},
 };
 use jiff::Timestamp;
@@ -160,12 +160,15 @@ impl Pass<'_> {
         let attempt = self.incident.verifying()?.clone();
         let health = health_after(&attempt, self.finding.as_ref(), self.seen, self.now);
         self.track_health(health == Health::Well);
-        let rules = &self.policy.verify;
+        let rules = VerifyRules {
+            healthy_delay: self.healthy_delay(),
+            ..self.policy.verify
+        };
         let verdict = verify::verdict(
             &attempt,
             &health,
             self.incident.status.healthy_since,
-            rules,
+            &rules,
             self.now,
         );
         match verdict {
@@ -197,6 +200,17 @@ impl Pass<'_> {
         }
     }
 
+    /// How long it must be well to be over. What was over once and came back has to stay away for as long as a relapse counts:
+    /// a program that ends every three minutes is one trouble, and people hear of it once (row 110).
+    fn healthy_delay(&self) -> Duration {
+        let rules = &self.policy.verify;
+        if self.incident.came_back() {
+            rules.healthy_delay.max(rules.relapse_window)
+        } else {
+            rules.healthy_delay
+        }
+    }
+
     /// Nothing fails (now).
     fn calm(mut self) -> Plan {
         self.track_health(is_well(None, self.seen));
@@ -212,14 +226,15 @@ impl Pass<'_> {
         let mended = self.incident.status.attempts.last().is_some_and(|a| {
             a.outcome == Some(Outcome::Executed) && a.verdict != Verdict::Relapsed
         });
-        if lasted(since, self.now, self.policy.verify.healthy_delay) {
+        let delay = self.healthy_delay();
+        if lasted(since, self.now, delay) {
             return self.resolve(if mended {
                 Reason::Mended
             } else {
                 Reason::RecoveredByItself
             });
         }
-        let until = Some(after(since, self.policy.verify.healthy_delay));
+        let until = Some(after(since, delay));
         match self.incident.status.phase {
             Phase::Detected => self.hold(Reason::Healthy, until),
             Phase::AwaitingApproval => self.awaiting(until),

@@ -113,31 +113,62 @@ async fn fault_85_who_stays_down_after_a_storm_is_mended_one_by_one() {
     agent.ends_well().await;
 }
 
+const JOBS: &str = "apis/batch/v1/namespaces/shop/jobs";
+
+/// A second of churn: fifty pods come, each with a name that was never there, and fifty go; every tenth fails before. One of them is
+/// a Job's, whose name is new, too. Pods live for a second or so, Jobs for ten.
+async fn second_of_churn(shop: &Shop, second: u64) {
+    for nth in second * 50..second * 50 + 50 {
+        let mut pod = pods::healthy("web", 100 + nth, shop.0.now());
+        if nth.is_multiple_of(10) {
+            pod = pods::crashing(pod, shop.0.now());
+        }
+        if nth.is_multiple_of(50) {
+            let job = format!("run-{second}");
+            let meta = json!({"name": job, "namespace": "shop", "uid": format!("uid-of-{job}")});
+            let object = json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": {}, "status": {"active": 1}});
+            shop.0.put(JOBS, object);
+            pod["metadata"]["ownerReferences"] = json!([{"apiVersion": "batch/v1", "kind": "Job", "name": job, "uid": format!("uid-of-{job}"), "controller": true}]);
+            if let Some(old) = second.checked_sub(10) {
+                shop.0.remove(JOBS, &format!("run-{old}"));
+            }
+        }
+        shop.0.put(PODS, pod);
+        if let Some(old) = nth.checked_sub(50) {
+            shop.0.remove(PODS, &format!("web-1-{}", 100 + old));
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn fault_86_a_churn_of_pods_leaves_nothing_behind() {
     let (shop, agent) = settled().await;
-    let (mut most, mut nth) = (0, 10_u64);
-    for _ in 0..20 {
-        for _ in 0..50 {
-            nth += 1;
-            let mut pod = pods::healthy("web", nth, shop.0.now());
-            // Every tenth fails before it goes.
-            if nth.is_multiple_of(10) {
-                pod = pods::crashing(pod, shop.0.now());
+    let ctx = agent.context();
+    let (mut most, mut early) = (0, ctx.remembered());
+    for second in 0..120 {
+        second_of_churn(&shop, second).await;
+        let now = ctx.remembered();
+        most = most.max(now["pods"]);
+        if second < 60 {
+            // The most that there was of each within the first minute.
+            for (what, count) in now {
+                let known = early.entry(what).or_default();
+                *known = count.max(*known);
             }
-            shop.0.put(PODS, pod);
-            if nth > 60 {
-                shop.0.remove(PODS, &format!("web-1-{}", nth - 50));
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        let ctx = agent.context();
-        let pods = ctx.world.lock().failing([&"shop".into()]).pods;
-        most = most.max(pods);
         assert!(ctx.queue.depth() <= 1, "{} wait", ctx.queue.depth());
     }
     // Those that live at the time, with some on the way.
     assert!(most <= 70, "{most} pods are remembered");
+    for (what, count) in ctx.remembered() {
+        let before = early.get(what).copied().unwrap_or(0);
+        let room = before + before / 20 + 4;
+        assert!(
+            count <= room,
+            "{what}: {before} in the first minute, {count} at last"
+        );
+    }
     let incidents = shop.incidents().len();
     assert_eq!(incidents, 1, "one workload is one incident");
     assert!(shop.acts().len() <= 3, "{}", shop.acts().len());

@@ -2,17 +2,18 @@
 
 mod answers;
 mod down;
+mod jobs;
 mod many;
 mod quiet;
 mod ready;
+mod recovers;
 mod rights;
+mod shapes;
+mod soak;
 mod stopping;
+mod versions;
 
-use super::{
-    Agent, PODS, POLICIES, Shop, pass, pods,
-    server::{After, Ask, Fault},
-    until,
-};
+use super::{After, Agent, Ask, Fault, PODS, POLICIES, Shop, pass, pods, until};
 use serde_json::{Value, json};
 use std::time::Duration;
 

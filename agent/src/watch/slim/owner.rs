@@ -62,8 +62,17 @@ pub(in crate::watch) struct Spec {
     pub(in crate::watch) parallelism: Option<i64>,
     pub(in crate::watch) paused: bool,
     pub(in crate::watch) suspend: bool,
+    /// Of a Deployment.
+    pub(in crate::watch) strategy: Strategy,
     pub(in crate::watch) update_strategy: UpdateStrategy,
     pub(in crate::watch) template: Template,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::watch) struct Strategy {
+    #[serde(rename = "type")]
+    pub(in crate::watch) kind: Option<String>,
 }
 
 /// Of a StatefulSet or a DaemonSet.
@@ -124,7 +133,8 @@ pub(in crate::watch) struct Condition {
     pub(in crate::watch) kind: String,
     pub(in crate::watch) status: String,
     pub(in crate::watch) reason: Option<String>,
-    pub(in crate::watch) last_update_time: Option<Time>,
+    pub(in crate::watch) message: Option<String>,
+    pub(in crate::watch) last_transition_time: Option<Time>,
 }
 
 impl Status {

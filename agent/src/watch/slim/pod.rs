@@ -32,6 +32,13 @@ pub(in crate::watch) struct Container {
     pub(in crate::watch) image: Option<String>,
     pub(in crate::watch) restart_policy: Option<String>,
     pub(in crate::watch) resources: Resources,
+    pub(in crate::watch) resize_policy: Vec<ResizePolicy>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(in crate::watch) struct ResizePolicy {
+    pub(in crate::watch) restart_policy: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

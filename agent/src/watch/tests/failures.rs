@@ -2,7 +2,7 @@
 
 use super::*;
 use podmender_policy::{
-    diagnose::{FailureKind, diagnose},
+    diagnose::{FailureKind, Finding, diagnose},
     observation::{
         ContainerState, Disruption, EvidenceState, Freshness, Leaving, Observation, PodPhase,
         Presence, Probe, Ready, Surroundings, TerminatedReason, WaitingReason,
@@ -22,9 +22,14 @@ fn waiting(pod: &PodSeen, container: usize) -> Option<WaitingReason> {
     }
 }
 
-/// What is made of a captured Deployment.
-fn named(rig: &Rig, name: &str) -> Option<FailureKind> {
-    let seen = rig.see(WorkloadKind::Deployment, name);
+/// What a workload fails by, if it does.
+pub(super) fn named(rig: &Rig, of: (WorkloadKind, &str)) -> Option<FailureKind> {
+    found(rig, of).map(|found| found.diagnosis.failure)
+}
+
+/// What is made of a workload.
+pub(super) fn found(rig: &Rig, (kind, name): (WorkloadKind, &str)) -> Option<Finding> {
+    let seen = rig.see(kind, name);
     let observation = Observation {
         workload: seen.workload,
         suspects: seen.suspects,
@@ -38,7 +43,7 @@ fn named(rig: &Rig, name: &str) -> Option<FailureKind> {
         disruption: seen.disruption,
         approvals: Vec::new(),
     };
-    diagnose(&observation, rig.at).map(|found| found.diagnosis.failure)
+    diagnose(&observation, rig.at)
 }
 
 #[test]
@@ -51,7 +56,8 @@ fn fault_21_without_any_event_each_failure_is_found_by_its_status() {
     let (mut same, mut other) = (Vec::new(), Vec::new());
     for deployment in deployments {
         let name = deployment["metadata"]["name"].as_str().expect("a name");
-        match (named(&with, name), named(&without, name)) {
+        let of = (WorkloadKind::Deployment, name);
+        match (named(&with, of), named(&without, of)) {
             (before, after) if before == after => same.push(name),
             pair => other.push((name, pair)),
         }
@@ -178,7 +184,7 @@ fn a_healthy_pod_is_a_record_and_its_probe_failure_brings_it_back() {
     let seen = rig.see(WorkloadKind::ReplicaSet, "healthy-64d8678dc9");
     let whole: Pod = serde_json::from_value(pod).expect("decodes");
     let shape = super::super::shape::Shape::of(&whole);
-    let mut want = super::super::seen::seen(&whole, &shape, false);
+    let mut want = super::super::seen::seen(&whole, &shape, false, None);
     want.probes = seen.suspects[0].probes.clone();
     assert_eq!(want.probes.len(), 1);
     assert_eq!(

@@ -2,6 +2,7 @@
 
 mod failures;
 mod naming;
+mod restarts;
 mod wire;
 
 use super::{

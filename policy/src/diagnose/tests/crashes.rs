@@ -204,6 +204,32 @@ fn fault_89_a_job_is_a_failure_when_it_gives_up() {
 }
 
 #[test]
+fn fault_89_a_job_without_pods_speaks_for_itself() {
+    let mut job = seen(Vec::new());
+    job.workload.id.kind = WorkloadKind::Job;
+    job.workload.rollout.state = RolloutState::Stuck;
+    assert_eq!(diagnose(&job, at(20)), None, "it gave up long ago");
+    job.workload.gave_up = Some(GaveUp {
+        reason: "BackoffLimitExceeded".into(),
+        message: "Job has reached the specified backoff limit".into(),
+        at: at(10),
+    });
+    let found = diagnose(&job, at(20)).unwrap();
+    let d = &found.diagnosis;
+    assert_eq!((d.failure, d.pod.as_str()), (FailureKind::JobFailed, ""));
+    assert_eq!((d.since, d.last), (at(10), at(10)));
+    assert_eq!(
+        found.evidence.sentence.as_str(),
+        "the Job has given up (BackoffLimitExceeded): Job has reached the specified backoff limit; no pod is left that shows why"
+    );
+    job.workload.rollout.state = RolloutState::Unknown;
+    assert_eq!(diagnose(&job, at(20)), None, "it runs again");
+    job.workload.id.kind = WorkloadKind::Deployment;
+    job.workload.rollout.state = RolloutState::Stuck;
+    assert_eq!(diagnose(&job, at(20)), None);
+}
+
+#[test]
 fn of_several_pods_the_most_telling_is_shown_and_its_family_counted() {
     let crash = |name| pod(name, vec![backed_off(3, error(1, 1, 2))]);
     let oom = pod(
