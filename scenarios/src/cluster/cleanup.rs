@@ -41,6 +41,7 @@ pub fn clean(state: &State) -> Result<()> {
         // Nothing was ever started from this folder: what there is belongs to somebody else.
         return state.wipe();
     }
+    network::ensure_free(state)?;
     network::disconnect();
     for root in cgroup_roots() {
         remove_cgroup(&root.join("kubepods"))?;

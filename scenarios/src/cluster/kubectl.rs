@@ -11,9 +11,14 @@ use super::state::State;
 use super::tools;
 use crate::{env, exec, ui};
 
+/// The one on the search path.
+pub fn found() -> Option<PathBuf> {
+    env::find_program("kubectl")
+}
+
 /// Which kubectl to use.
 pub fn program() -> Result<PathBuf> {
-    match env::find_program("kubectl") {
+    match found() {
         Some(found) => Ok(found),
         None => Ok(tools::KUBERNETES.ensure_only(&["kubectl"])?.join("kubectl")),
     }

@@ -1,7 +1,9 @@
 //! The cable between the machine and the node: tests here reach pods and Services, pods reach what tests listen on.
+use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
+use sha2::{Digest as _, Sha256};
 
 use super::node;
 use super::process::Member;
@@ -12,11 +14,21 @@ use crate::exec;
 const CABLE: &str = "podmender0";
 const NODE_END: &str = "10.89.0.2";
 
-/// There is one such network per machine: another state folder's cluster keeps this one out.
-pub fn ensure_free() -> Result<()> {
+/// The hardware address of this state folder's cable: it tells whose cluster is up.
+fn address(state: &State) -> String {
+    let hash = Sha256::digest(state.dir.as_os_str().as_encoded_bytes());
+    let bytes: Vec<String> = hash.iter().take(5).map(|b| format!("{b:02x}")).collect();
+    // 02: locally administered, and no multicast.
+    format!("02:{}", bytes.join(":"))
+}
+
+/// There is one such network per machine: another state folder's cluster keeps this one out, and is left alone by it.
+pub fn ensure_free(state: &State) -> Result<()> {
+    let cable = Path::new("/sys/class/net").join(CABLE).join("address");
+    let is_ours = fs::read_to_string(cable).is_ok_and(|a| a.trim() == address(state));
     let taken = Path::new("/sys/class/net").join(CABLE).exists();
     ensure!(
-        !taken,
+        is_ours || !taken,
         "another local cluster is up from another state folder: take it down there (PODMENDER_STATE=... cluster down)"
     );
     Ok(())
@@ -28,7 +40,18 @@ pub fn connect(state: &State, init: Member) -> Result<()> {
     exec::run(
         "ip",
         &[
-            "link", "add", CABLE, "type", "veth", "peer", "name", "uplink", "netns", &pid,
+            "link",
+            "add",
+            CABLE,
+            "address",
+            &address(state),
+            "type",
+            "veth",
+            "peer",
+            "name",
+            "uplink",
+            "netns",
+            &pid,
         ],
     )?;
     exec::run(

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 
 use super::session::Session;
-use super::state::BUSYBOX_IMAGE;
+use super::state::{BUSYBOX_IMAGE, State};
 use super::up::{self, Options};
 use super::{cleanup, kubectl, process};
 use crate::{exec, ui};
@@ -53,6 +53,15 @@ pub fn run(session: &Session) -> Result<()> {
             "--timeout=30s",
         ],
     )?;
+    // What is left of a cluster of another state folder is not taken for this one.
+    let other = State::at(state.dir.with_extension("other"))?;
+    fs::create_dir_all(&other.dir)?;
+    cleanup::remember(&other)?;
+    ensure!(
+        up::up(&other, Options::default()).is_err() && up::down(&other).is_err(),
+        "a second cluster beside the first"
+    );
+    fs::remove_dir_all(&other.dir)?;
     // A start that finds only pieces: the API server is gone, its pods are not.
     let server = state
         .components()

@@ -17,7 +17,7 @@ pub struct Options {
 
 /// Builds what is missing of the tools that a running cluster needs.
 pub fn programs() -> Result<Programs> {
-    let servers = [
+    let mut kubernetes = vec![
         "etcd",
         "kube-apiserver",
         "kube-controller-manager",
@@ -25,8 +25,12 @@ pub fn programs() -> Result<Programs> {
         "kubelet",
         "kube-proxy",
     ];
+    // Now, and not while something waits for its first answer.
+    if kubectl::found().is_none() {
+        kubernetes.push("kubectl");
+    }
     Ok(Programs {
-        kubernetes: tools::KUBERNETES.ensure_only(&servers)?,
+        kubernetes: tools::KUBERNETES.ensure_only(&kubernetes)?,
         node: tools::NODE.ensure()?,
         addons: tools::ADDONS.ensure()?,
     })
@@ -46,7 +50,7 @@ pub fn up(state: &State, options: Options) -> Result<()> {
         ui::say("the local cluster is already up");
     } else {
         cleanup::clean(state).context("cannot remove the remains of an earlier cluster")?;
-        network::ensure_free()?;
+        network::ensure_free(state)?;
         fresh(state, &orders, &programs)
             .with_context(|| format!("logs: {}", state.logs().display()))?;
         ui::say(format!(
