@@ -248,6 +248,7 @@ impl Metrics {
             Verdict::Pending => return,
             Verdict::Recovered => "recovered",
             Verdict::Relapsed => "relapsed",
+            Verdict::Reverted => "reverted",
             Verdict::NotApplied => "not_applied",
         };
         let labels = ByVerdict {

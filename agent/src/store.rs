@@ -218,9 +218,10 @@ impl State {
 
     /// Brings the ledger up to date with what `incident` knows of its attempts.
     pub fn settle_ledger(&mut self, incident: &Incident, now: Timestamp) {
-        let before = self.ledger.spent.clone();
+        let before = (self.ledger.spent.clone(), self.ledger.reverted.len());
         self.ledger.absorb(incident, now);
-        self.ledger_dirty |= before != self.ledger.spent;
+        let after = (&self.ledger.spent, self.ledger.reverted.len());
+        self.ledger_dirty |= (&before.0, before.1) != after;
     }
 
     /// The policies that cover a workload with these labels.

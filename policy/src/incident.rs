@@ -250,7 +250,10 @@ impl Incident {
         self.status
             .attempts
             .iter()
-            .filter(|a| a.verdict == Verdict::Relapsed || a.outcome == Some(Outcome::Failed))
+            .filter(|a| {
+                matches!(a.verdict, Verdict::Relapsed | Verdict::Reverted)
+                    || a.outcome == Some(Outcome::Failed)
+            })
             .count()
     }
 

@@ -34,6 +34,8 @@ pub const MAX_CONCURRENT: usize = 5;
 pub const MAX_SPENT: usize = 1024;
 /// So many policies can be paused from chat at once.
 pub const MAX_PAUSES: usize = 256;
+/// So many workloads on which a rollout restart was undone are kept; of more, the oldest may be tried once again.
+pub const MAX_REVERTED: usize = 256;
 /// So many audit records that belong to no incident are kept.
 pub const MAX_RECORDS: usize = 64;
 /// An act whose verdict never came (its incident was deleted) stops counting as under way after this long.
@@ -85,6 +87,10 @@ pub struct Ledger {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     pub records: Vec<AuditRecord>,
+    /// UIDs of workloads on which somebody undid a rollout restart, oldest first: none is tried there again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256))]
+    pub reverted: Vec<Name>,
     /// Calls to language models of the last 24 h, by model and hour.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256))]
@@ -255,6 +261,13 @@ impl Ledger {
     /// Takes over what `incident` knows of its attempts. What the ledger lacks (lost, edited) is added, so that a budget
     /// never grows; what it knows of an end is not forgotten.
     pub fn absorb(&mut self, incident: &Incident, now: Timestamp) {
+        let attempts = &incident.status.attempts;
+        let uid = &incident.spec.workload_uid;
+        if attempts.iter().any(|a| a.verdict == Verdict::Reverted) && !self.is_reverted(uid) {
+            self.reverted.push(uid.clone());
+            let surplus = self.reverted.len().saturating_sub(MAX_REVERTED);
+            self.reverted.drain(..surplus);
+        }
         for attempt in incident
             .status
             .attempts
@@ -281,6 +294,12 @@ impl Ledger {
                 }),
             }
         }
+    }
+
+    /// Whether somebody undid a rollout restart of the workload with this UID.
+    #[must_use]
+    pub fn is_reverted(&self, workload: &Name) -> bool {
+        self.reverted.contains(workload)
     }
 
     /// Of a ledger that was lost: what `incident` says it was held by is held again (fail closed).

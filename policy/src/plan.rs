@@ -7,7 +7,7 @@ use crate::{
     diagnose::{Finding, diagnose, look_again},
     incident::{CROWDED_TIMELINE, Incident},
     ledger::{Ledger, Spend},
-    observation::{Consent, Freshness, Observation, Presence},
+    observation::{Consent, Freshness, Manager, Observation, Presence},
     remedy::{Act, ActionId, Outcome},
     rules::Policy,
     verify::{after, lasted},
@@ -57,6 +57,10 @@ pub fn plan(
     let aside = incident
         .as_mut()
         .and_then(|i| Some((i.id.clone(), i.status.summary.take()?)));
+    let managed = ledger
+        .is_reverted(&seen.workload.uid)
+        .then(|| by_others(seen));
+    let seen = managed.as_ref().unwrap_or(seen);
     let mut plan = planned(policy, ledger, incident, seen, now);
     if let (Some((id, summary)), Some(incident)) = (aside, &mut plan.incident)
         && incident.id == id
@@ -64,6 +68,16 @@ pub fn plan(
         incident.status.summary = Some(summary);
     }
     plan
+}
+
+/// The same, of a workload whose spec somebody manages as GitOps tools do, as it turned out when they undid our change (row 107).
+fn by_others(seen: &Observation) -> Observation {
+    let mut seen = seen.clone();
+    seen.workload.manager = match seen.workload.manager {
+        Manager::None | Manager::Helm => Manager::GitOps,
+        known @ (Manager::GitOps | Manager::Operator) => known,
+    };
+    seen
 }
 
 fn planned(

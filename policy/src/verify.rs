@@ -3,7 +3,7 @@
 use crate::{
     diagnose::{Finding, diagnose},
     incident::Attempt,
-    observation::{Leaving, Observation, RolloutState},
+    observation::{Leaving, Observation, Presence, RolloutState},
     remedy::{Effect, Outcome},
     rules::VerifyRules,
     workload::WorkloadKind,
@@ -11,6 +11,7 @@ use crate::{
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// Whether a remedy helped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -21,6 +22,8 @@ pub enum Verdict {
     Recovered,
     /// Failed again, not well by the deadline, or again within the relapse window.
     Relapsed,
+    /// Somebody else undid it: who manages the workload's spec as GitOps tools do. It is not done so again.
+    Reverted,
     /// The act did not happen: there is nothing to verify.
     NotApplied,
 }
@@ -34,6 +37,8 @@ pub enum Health {
     Unclear,
     /// What came after the act fails too.
     FailsAgain(Box<Finding>),
+    /// The act is no more: its mark is gone from the workload's template.
+    Undone,
 }
 
 /// How the workload is when no act is to be judged.
@@ -59,6 +64,9 @@ pub fn health_after(
     seen: &Observation,
     now: Timestamp,
 ) -> Health {
+    if is_undone(attempt, seen) {
+        return Health::Undone;
+    }
     // Pod creation times have a grain of one second and are set by the API server.
     let since = attempt.at - SignedDuration::from_secs(1);
     let newer: Vec<_> = seen
@@ -88,6 +96,41 @@ pub fn health_after(
     diagnose(&after, now).map_or(Health::Unclear, |f| Health::FailsAgain(Box::new(f)))
 }
 
+/// A rollout restart counts as having helped no sooner than this after it: by then, whoever manages the template has compared it with
+/// what they hold to be right, and has undone what is not theirs (row 107).
+const UNDONE_WITHIN: Duration = Duration::from_secs(120);
+
+/// Whether the mark of a rollout restart is gone: the workload was changed since, and bears an older one or none.
+fn is_undone(attempt: &Attempt, seen: &Observation) -> bool {
+    let Effect::RolloutRestart {
+        generation, stamp, ..
+    } = &attempt.effect
+    else {
+        return false;
+    };
+    let workload = &seen.workload;
+    let is_older = workload
+        .restarted_at
+        .is_none_or(|at| at.as_second() < stamp.as_second());
+    attempt.outcome == Some(Outcome::Executed)
+        && workload.presence == Presence::Present
+        && workload.generation > *generation
+        && is_older
+}
+
+/// When `attempt` counts as having helped, if the workload stays well, as it has been since `since`.
+#[must_use]
+pub fn believed_at(attempt: &Attempt, since: Timestamp, rules: &VerifyRules) -> Timestamp {
+    let well = after(since, rules.healthy_delay);
+    match &attempt.effect {
+        Effect::Evict { .. } => well,
+        Effect::RolloutRestart { .. } => {
+            let acted = attempt.ended_at.unwrap_or(attempt.at);
+            well.max(after(acted, UNDONE_WITHIN))
+        }
+    }
+}
+
 /// The verdict on `attempt`, given since when the workload has been well.
 #[must_use]
 pub fn verdict(
@@ -106,8 +149,9 @@ pub fn verdict(
     }
     let acted = attempt.ended_at.unwrap_or(attempt.at);
     match (health, healthy_since) {
+        (Health::Undone, _) => Verdict::Reverted,
         (Health::FailsAgain(_), _) => Verdict::Relapsed,
-        (Health::Well, Some(since)) if lasted(since, now, rules.healthy_delay) => {
+        (Health::Well, Some(since)) if now >= believed_at(attempt, since, rules) => {
             Verdict::Recovered
         }
         // Well by the deadline is enough, even if healthyDelay ends after it.

@@ -249,6 +249,9 @@ pub fn attempt(attempt: &Attempt) -> String {
         (Some(Outcome::Executed), Verdict::Pending) => "done, being watched",
         (Some(Outcome::Executed), Verdict::Recovered) => "it helped",
         (Some(Outcome::Executed), Verdict::Relapsed) => "it did not help",
+        (Some(Outcome::Executed), Verdict::Reverted) => {
+            "done, and undone by whoever manages the workload"
+        }
         (Some(Outcome::Executed), Verdict::NotApplied) => "done",
         (Some(Outcome::Refused(refusal)), _) => refused(refusal),
         (Some(Outcome::Abandoned), _) => "not done, it came too late",

@@ -218,12 +218,10 @@ impl Incident {
     /// Opens it again after a relapse: the last remedy did not help after all.
     pub fn reopen(&mut self, facts: &mut Vec<Fact>) {
         self.note(Fact::Reopened, facts);
-        if let Some(last) = self
-            .status
-            .attempts
-            .last_mut()
-            .filter(|a| a.outcome == Some(Outcome::Executed) && a.verdict != Verdict::Relapsed)
-        {
+        if let Some(last) = self.status.attempts.last_mut().filter(|a| {
+            let failed = matches!(a.verdict, Verdict::Relapsed | Verdict::Reverted);
+            a.outcome == Some(Outcome::Executed) && !failed
+        }) {
             last.verdict = Verdict::Relapsed;
             facts.push(Fact::Verified {
                 action: last.action.clone(),

@@ -174,7 +174,7 @@ impl Pass<'_> {
         match verdict {
             Verdict::Pending => {
                 let until = match self.incident.status.healthy_since {
-                    Some(since) => after(since, rules.healthy_delay),
+                    Some(since) => verify::believed_at(&attempt, since, &rules),
                     None => after(attempt.ended_at.unwrap_or(attempt.at), rules.deadline),
                 };
                 Some(self.hold(Reason::Verifying, Some(until)))
@@ -184,6 +184,11 @@ impl Pass<'_> {
                     .verified(&attempt.action, verdict, &mut self.facts);
                 // Another pod of the workload that still fails is the next thing to mend.
                 self.finding.is_none().then(|| self.resolve(Reason::Mended))
+            }
+            Verdict::Reverted => {
+                self.incident
+                    .verified(&attempt.action, verdict, &mut self.facts);
+                None // what fails still is decided anew, and not by a rollout
             }
             Verdict::Relapsed | Verdict::NotApplied => {
                 self.incident
@@ -224,7 +229,8 @@ impl Pass<'_> {
             };
         };
         let mended = self.incident.status.attempts.last().is_some_and(|a| {
-            a.outcome == Some(Outcome::Executed) && a.verdict != Verdict::Relapsed
+            let helped = !matches!(a.verdict, Verdict::Relapsed | Verdict::Reverted);
+            a.outcome == Some(Outcome::Executed) && helped
         });
         let delay = self.healthy_delay();
         if lasted(since, self.now, delay) {

@@ -237,3 +237,71 @@ async fn fault_104_a_vertical_autoscaler_that_evicts_pod_by_pod_is_no_failure() 
     assert_eq!((shop.acts().len(), shop.incidents().len()), (0, 0));
     agent.ends_well().await;
 }
+
+/// What a GitOps tool does with a template that is not as it has it: `restartedAt` goes, and the pods are replaced again.
+fn sync(shop: &Shop) {
+    let without = json!({"spec": {"template": {"metadata": {"annotations": null}}}});
+    let mut web = shop.0.all("deployments").remove(0);
+    let generation = web["metadata"]["generation"].as_i64().unwrap_or(1);
+    json_patch::merge(&mut web, &without);
+    web["metadata"]["generation"] = json!(generation + 1);
+    shop.0.put(DEPLOYMENTS, web);
+    shop.roll_out("web");
+}
+
+#[tokio::test(start_paused = true)]
+async fn fault_107_a_rollout_restart_that_somebody_undoes_is_not_done_there_again() {
+    let (shop, agent) = settled().await;
+    restarts_rollouts(&shop);
+    pass(10).await;
+    shop.crash("web");
+    until("restarted", || shop.acts().len() == 1).await;
+    shop.roll_out("web");
+    pass(100).await;
+    // It is well, and not yet believed to be: who compares the template with their own does so every minute or two.
+    assert_eq!(shop.phase(), "Verifying");
+    sync(&shop);
+    until("over", || shop.phase() == "Resolved").await;
+    let attempt = shop.incidents()[0]["status"]["attempts"][0].clone();
+    assert_eq!(attempt["verdict"], "Reverted", "{attempt}");
+    until("written down", || {
+        !shop.0.all("ledgers").remove(0)["spec"]["reverted"].is_null()
+    })
+    .await;
+    agent.ends_well().await;
+
+    // A day later, after a restart of the agent: another pod fails.
+    pass(86_400).await;
+    let agent = Agent::start(&shop);
+    until("ready", || agent.is_ready()).await;
+    let of_web = |pod: &Value| pod["metadata"]["labels"]["app"] == "web";
+    let pod = shop.0.all("pods").into_iter().find(of_web).expect("a pod");
+    let name = pod["metadata"]["name"].as_str().expect("a name").to_owned();
+    shop.change(&name, |pod, now| {
+        let mut pod = pods::crashing(pod, now);
+        let long_ago = now - jiff::SignedDuration::from_hours(1);
+        pod["metadata"]["creationTimestamp"] =
+            json!(long_ago.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+        pod
+    });
+    until("acted", || shop.acts().len() == 2).await;
+    assert!(is_eviction(&shop.acts()[1]), "{:?}", shop.acts());
+    agent.ends_well().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn fault_107_a_rollout_restart_that_stands_after_two_minutes_has_helped() {
+    let (shop, agent) = settled().await;
+    restarts_rollouts(&shop);
+    pass(10).await;
+    shop.crash("web");
+    until("restarted", || shop.acts().len() == 1).await;
+    let since = shop.0.now();
+    shop.roll_out("web");
+    mended_by_one_act(&shop).await;
+    let took = shop.0.now().duration_since(since).as_secs();
+    assert!((120..=200).contains(&took), "{took} s");
+    let attempt = shop.incidents()[0]["status"]["attempts"][0].clone();
+    assert_eq!(attempt["verdict"], "Recovered", "{attempt}");
+    agent.ends_well().await;
+}
