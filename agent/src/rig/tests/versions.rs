@@ -107,3 +107,72 @@ async fn fault_73_what_an_older_definition_drops_stops_acts_and_is_named() {
         agent.ends_well().await;
     }
 }
+
+/// Drops what `schema` does not know, as the API server does (structural schemas, pruning).
+fn prune(schema: &Value, value: &mut Value) {
+    let keeps = schema["x-kubernetes-preserve-unknown-fields"] == true;
+    match value {
+        Value::Object(fields) => {
+            let known = schema["properties"].as_object();
+            let others = &schema["additionalProperties"];
+            fields.retain(|name, _| {
+                keeps || !others.is_null() || known.is_some_and(|k| k.contains_key(name))
+            });
+            for (name, field) in fields {
+                let of = known.and_then(|k| k.get(name)).unwrap_or(others);
+                if !of.is_null() {
+                    prune(of, field);
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|i| prune(&schema["items"], i)),
+        _ => {}
+    }
+}
+
+/// From now on objects of ours are stored as the definitions of this version have them.
+fn defines_ours(shop: &Shop) {
+    let crds = crate::api::crds().expect("definitions");
+    let crds: Vec<Value> = crds.iter().map(|crd| json!(crd)).collect();
+    shop.0.define(move |plural, object| {
+        let of = crds.iter().find(|c| c["spec"]["names"]["plural"] == plural);
+        let schema = of.map(|c| &c["spec"]["versions"][0]["schema"]["openAPIV3Schema"]);
+        for part in ["spec", "status"] {
+            if let Some(schema) = schema
+                && !object[part].is_null()
+            {
+                prune(&schema["properties"][part], &mut object[part]);
+            }
+        }
+        Ok(())
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn fault_73_definitions_of_this_version_drop_nothing_that_is_written() {
+    let (shop, agent) = settled().await;
+    defines_ours(&shop);
+    shop.0.after_eviction(After::Crashing);
+    shop.crash("web");
+    until("two acts did not help", || shop.phase() == "Escalated").await;
+    shop.deploy("api", 2);
+    shop.policy(json!({"autonomy": {"requireApproval": ["restart"]}}));
+    pass(10).await;
+    shop.crash("api");
+    until("asked", || {
+        incident_of(&shop, "api").is_some_and(|i| i["status"]["phase"] == "AwaitingApproval")
+    })
+    .await;
+    for nth in 0..12 {
+        shop.deploy(&format!("app{nth}"), 1);
+        shop.crash(&format!("app{nth}"));
+    }
+    pass(120).await;
+    assert!(
+        !shop.0.all("ledgers").remove(0)["spec"]["storms"][0].is_null(),
+        "a storm"
+    );
+    assert_eq!(degraded(&shop), "All of it can be followed.");
+    assert_eq!(shop.acts().len(), 2);
+    agent.ends_well().await;
+}
